@@ -1,0 +1,69 @@
+/*
+ * The seam between the store and whatever keeps its bytes. Two implementations come with the store (disk, memory), tests bring
+ * a third that fails and crashes on command; `test/fs/conformance.ts` holds them all to the same behaviour.
+ *
+ * Errors are the operating system's own (`code` ENOENT, EEXIST, ENOSPC, EIO, EMFILE …); whoever calls knows what was attempted
+ * and wraps them. Paths are absolute or relative to the working directory, separated by '/'.
+ */
+
+/** How a file is opened: to read; made new (EEXIST where it is there) to read and write; there already, to read and write. */
+export type OpenMode = 'read' | 'create' | 'update'
+
+/** An open file. Nothing in it has a position of its own: every call says where. */
+export interface FileHandle {
+  readonly path: string
+  /** Bytes read; fewer than asked for only at the end of the file. */
+  readSync(target: Uint8Array, targetStart: number, length: number, offset: number): number
+  /** The same on the thread pool. */
+  read(target: Uint8Array, targetStart: number, length: number, offset: number): Promise<number>
+  /** Bytes written: may be fewer than asked for, as with `write(2)`. Writing past the end leaves zeros between. */
+  writeSync(source: Uint8Array, sourceStart: number, length: number, offset: number): number
+  /** Makes content and size durable (fdatasync). The name is durable only after `syncDirectory` of its folder. */
+  syncSync(): void
+  /** The same on the thread pool. */
+  sync(): Promise<void>
+  truncateSync(bytes: number): void
+  sizeSync(): number
+  /** Twice is once. */
+  closeSync(): void
+}
+
+export interface FileStatus {
+  readonly bytes: number
+  readonly isDirectory: boolean
+  readonly modifiedAt: number
+}
+
+/** Held until released or until the process dies, whatever kills it. */
+export interface FileLock {
+  release(): Promise<void>
+}
+
+export interface FileSystem {
+  /** 'disk', 'memory', or a test's own name. */
+  readonly name: string
+  /** Whether a worker thread that opens `diskFileSystem` itself sees the same files; if not, jobs run on this thread. */
+  readonly reachableFromWorkers: boolean
+
+  openSync(path: string, mode: OpenMode): FileHandle
+  /** Names in a directory, in no order. ENOENT where there is none. */
+  listSync(directory: string): string[]
+  /** `undefined` where nothing is there. */
+  statusSync(path: string): FileStatus | undefined
+  /** Makes a directory and those above it; nothing where it is there. */
+  makeDirectorySync(directory: string): void
+  /** Removes a file. ENOENT where there is none. */
+  removeSync(path: string): void
+  /** Removes an empty directory. */
+  removeDirectorySync(directory: string): void
+  /** Replaces `to` atomically where it is there. */
+  renameSync(from: string, to: string): void
+  /** A second name for the same bytes; where the file system has none, throws with a `code` (EPERM, ENOTSUP, EXDEV, EMLINK). */
+  linkSync(from: string, to: string): void
+  /** Makes the names in a directory durable: creations, renames and removals. */
+  syncDirectorySync(directory: string): void
+  /** The same on the thread pool. */
+  syncDirectory(directory: string): Promise<void>
+  /** Takes the lock of a directory, or throws `SILT_LOCKED` with the holder's pid. */
+  lock(directory: string): Promise<FileLock>
+}

@@ -1,0 +1,41 @@
+// Installs and builds whatever is missing or stale; the first half of `npm start` and `npm test`. Needs nothing but Node.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const installedStamp = join(root, 'node_modules', '.package-lock.json')
+const builtStamp = join(root, 'dist', '.built')
+
+function modifiedAt(path) {
+  return existsSync(path) ? statSync(path).mtimeMs : 0
+}
+
+function newestSource(directory) {
+  let newest = 0
+  for (const entry of readdirSync(join(root, directory), { withFileTypes: true, recursive: true })) {
+    if (/\.(ts|json)$/.test(entry.name)) newest = Math.max(newest, modifiedAt(join(entry.parentPath, entry.name)))
+  }
+  return newest
+}
+
+function run(what, command, args) {
+  process.stderr.write(`${what} …\n`)
+  const done = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], shell: false })
+  if (done.status === 0) return
+  process.stderr.write(`${what} failed: ${command} ${args.join(' ')}\n`)
+  process.exit(done.status ?? 1)
+}
+
+if (modifiedAt(installedStamp) < modifiedAt(join(root, 'package-lock.json'))) {
+  run('Installing packages', process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--loglevel=error'])
+}
+
+const sources = Math.max(...['src', 'tools', 'bench'].map(newestSource), modifiedAt(join(root, 'tsconfig.json')))
+if (modifiedAt(builtStamp) < sources) {
+  const startedAt = new Date()
+  run('Building', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'src/tsconfig.json'])
+  mkdirSync(dirname(builtStamp), { recursive: true })
+  writeFileSync(builtStamp, `${startedAt.toISOString()}\n`)
+}
