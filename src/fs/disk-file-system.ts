@@ -1,0 +1,84 @@
+import * as fs from 'node:fs'
+import { lockDirectory } from './directory-lock.js'
+import { DiskFile } from './disk-file.js'
+import type { FileLock, FileStatus, FileSystem, OpenMode } from './file-system.js'
+import { errorCode } from './system-error.js'
+
+class DiskFileSystem implements FileSystem {
+  readonly name = 'disk'
+  readonly reachableFromWorkers = true
+
+  openSync(path: string, mode: OpenMode): DiskFile {
+    return new DiskFile(path, mode)
+  }
+
+  listSync(directory: string): string[] {
+    return fs.readdirSync(directory)
+  }
+
+  statusSync(path: string): FileStatus | undefined {
+    const status = fs.statSync(path, { throwIfNoEntry: false })
+    if (status === undefined) return undefined
+    const isDirectory = status.isDirectory()
+    return { bytes: isDirectory ? 0 : status.size, isDirectory, modifiedAt: status.mtimeMs }
+  }
+
+  makeDirectorySync(directory: string): void {
+    fs.mkdirSync(directory, { recursive: true })
+  }
+
+  removeSync(path: string): void {
+    fs.unlinkSync(path)
+  }
+
+  removeDirectorySync(directory: string): void {
+    fs.rmdirSync(directory)
+  }
+
+  renameSync(from: string, to: string): void {
+    fs.renameSync(from, to)
+  }
+
+  linkSync(from: string, to: string): void {
+    fs.linkSync(from, to)
+  }
+
+  syncDirectorySync(directory: string): void {
+    try {
+      const descriptor = fs.openSync(directory, 'r')
+      try {
+        fs.fsyncSync(descriptor)
+      } finally {
+        fs.closeSync(descriptor)
+      }
+    } catch (error) {
+      if (!isRefusedByWindows(error)) throw error
+    }
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    try {
+      const handle = await fs.promises.open(directory, 'r')
+      try {
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+    } catch (error) {
+      if (!isRefusedByWindows(error)) throw error
+    }
+  }
+
+  lock(directory: string): Promise<FileLock> {
+    return lockDirectory(directory)
+  }
+}
+
+/** Windows has no fsync for directories; NTFS journals names by itself. */
+function isRefusedByWindows(error: unknown): boolean {
+  const code = errorCode(error)
+  return process.platform === 'win32' && (code === 'EPERM' || code === 'EISDIR')
+}
+
+/** The files of the operating system. Worker threads that import this see the same ones. */
+export const diskFileSystem: FileSystem = new DiskFileSystem()
