@@ -1,0 +1,202 @@
+import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
+import type { Position } from '../bytes/units.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { LOG_HEADER_BYTES, type LogHeader, putLogHeader } from './log-header.js'
+import { LONGEST_RECORD_BYTES, RECORD_HEADER_BYTES, sealRecord } from './record.js'
+import { Segment } from './segment.js'
+
+/**
+ * The endless log of everything that was ever committed, cut into segments. It knows bytes, files and the disk, and nothing of
+ * what the operations mean.
+ *
+ * A record is encoded straight into the active segment's memory (`beginRecord`, `endRecord`); `writePending` hands all
+ * records since the last time to the file in one call; `sync` makes them durable. The position of a record is settled when it is
+ * encoded: it is where it stands.
+ */
+export class CommitLog {
+  private readonly fs: FileSystem
+  private readonly directory: string
+  private current: Segment
+  /** Segments before the active one whose tail is not known to be on disk, oldest first. */
+  private unsynced: Segment[] = []
+  /** Whether the name of a new segment still has to be made durable. */
+  private namesPending = false
+  /** Set when a failed write could not be cut off again: nothing may be appended behind it. */
+  private tailUncut = false
+  private syncedUpTo: Position
+
+  constructor(fs: FileSystem, directory: string, active: Segment, syncedUpTo: Position) {
+    this.fs = fs
+    this.directory = directory
+    this.current = active
+    this.syncedUpTo = syncedUpTo
+    this.namesPending = active.synced === 0
+  }
+
+  get active(): Segment {
+    return this.current
+  }
+
+  /** The position behind the last encoded record. */
+  get end(): Position {
+    return this.current.endPosition
+  }
+
+  /** Everything before this position is known to be on disk. */
+  get synced(): Position {
+    return this.syncedUpTo
+  }
+
+  /** Whether a record with this much payload fits into the active segment. */
+  fits(payloadBytes: number): boolean {
+    return this.current.end + RECORD_HEADER_BYTES + payloadBytes <= this.current.bytes.length
+  }
+
+  /** Where the payload of the next record goes. Requires: it fits. */
+  beginRecord(): number {
+    return this.current.end + RECORD_HEADER_BYTES
+  }
+
+  /** Closes the record begun last, whose payload ends at `payloadEnd`. */
+  endRecord(payloadEnd: number, operationCount: number): void {
+    const { current } = this
+    const start = current.end
+    assert(payloadEnd - start <= LONGEST_RECORD_BYTES, 'a record is shorter than 2 GiB')
+    sealRecord(current.bytes, start, payloadEnd, current.number, operationCount, current.base + start, this.syncedUpTo)
+    current.end = payloadEnd
+  }
+
+  /** Takes back every record that was not written yet. */
+  dropPending(): void {
+    this.current.end = this.current.written
+  }
+
+  /**
+   * Writes the pending records. If that fails they are taken back, in memory and in the file, as if they had never been
+   * issued; what was written before stays, and the next call tries anew.
+   */
+  writePending(): void {
+    const { current } = this
+    this.cutTail()
+    const file = current.file!
+    try {
+      for (let offset = current.written; offset < current.end; ) {
+        const written = file.writeSync(current.bytes, offset, current.end - offset, offset)
+        if (written <= 0) throw new SiltstoneError('SILT_IO', `Writing ${current.path} made no progress`)
+        offset += written
+      }
+    } catch (error) {
+      this.dropPending()
+      this.tailUncut = true
+      try {
+        this.cutTail()
+      } catch {
+        // Tried again before the next write; until then this one's error says enough.
+      }
+      throw ioError(error, 'write', current.path)
+    }
+    current.written = current.end
+  }
+
+  private cutTail(): void {
+    if (!this.tailUncut) return
+    const { current } = this
+    try {
+      current.file!.truncateSync(current.written)
+    } catch (error) {
+      this.dropPending()
+      throw ioError(error, 'cut a failed write off', current.path)
+    }
+    this.tailUncut = false
+  }
+
+  /** Whether `sync` has anything to do. */
+  get needsSync(): boolean {
+    return this.current.synced < this.current.written || this.unsynced.length > 0 || this.namesPending
+  }
+
+  /** Makes everything written so far durable, off this thread. */
+  async sync(): Promise<void> {
+    const { current, unsynced, namesPending } = this
+    const target = current.written
+    const older = unsynced.slice()
+    for (const segment of older) await segment.file?.sync()
+    await current.file!.sync()
+    if (namesPending) await this.fs.syncDirectory(this.directory)
+    this.markSynced(current, target, older, namesPending)
+  }
+
+  /** The same on this thread. */
+  syncSync(): void {
+    const { current, unsynced, namesPending } = this
+    const older = unsynced.slice()
+    for (const segment of older) segment.file?.syncSync()
+    current.file!.syncSync()
+    if (namesPending) this.fs.syncDirectorySync(this.directory)
+    this.markSynced(current, current.written, older, namesPending)
+  }
+
+  private markSynced(segment: Segment, offset: number, older: Segment[], names: boolean): void {
+    for (const each of older) each.synced = each.written
+    segment.synced = Math.max(segment.synced, offset)
+    this.syncedUpTo = Math.max(this.syncedUpTo, segment.base + segment.synced)
+    this.unsynced = this.unsynced.filter((each) => each.synced < each.written)
+    // A segment that was made while the directory was being synced has its own turn.
+    if (names && segment === this.current) this.namesPending = false
+  }
+
+  /**
+   * After a failed sync: takes everything behind `offset` of the active segment out of the file, so that what was never
+   * acknowledged cannot come back. Best effort on a disk that is failing.
+   */
+  cutBackTo(offset: number): void {
+    const { current } = this
+    current.end = offset
+    current.written = offset
+    current.synced = Math.min(current.synced, offset)
+    this.tailUncut = true
+    this.cutTail()
+  }
+
+  /** Goes on in a new segment. Requires: nothing is pending. */
+  rotate(next: Segment): Segment {
+    const sealed = this.current
+    assert(sealed.written === sealed.end, 'a segment is sealed only when all of it is written')
+    if (sealed.synced < sealed.written) this.unsynced.push(sealed)
+    this.current = next
+    this.namesPending = true
+    return sealed
+  }
+
+  /** A sealed segment is not needed any more: its content stands in tables. */
+  retire(segment: Segment): void {
+    this.unsynced = this.unsynced.filter((each) => each !== segment)
+    segment.closeFile()
+  }
+
+  close(): void {
+    for (const segment of this.unsynced) segment.closeFile()
+    this.current.closeFile()
+  }
+}
+
+/** Makes a segment's file and memory. The name becomes durable with the first sync. */
+export function createSegment(fs: FileSystem, path: string, header: LogHeader): Segment {
+  const bytes = new Uint8Array(new SharedArrayBuffer(header.capacity))
+  putLogHeader(bytes, header)
+  try {
+    const file = fs.openSync(path, 'create')
+    try {
+      for (let offset = 0; offset < LOG_HEADER_BYTES; ) {
+        offset += file.writeSync(bytes, offset, LOG_HEADER_BYTES - offset, offset)
+      }
+    } catch (error) {
+      file.closeSync()
+      fs.removeSync(path)
+      throw error
+    }
+    return new Segment(header, path, bytes, file)
+  } catch (error) {
+    throw ioError(error, 'create', path)
+  }
+}

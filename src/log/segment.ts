@@ -1,0 +1,49 @@
+import type { FileNumber, Position } from '../bytes/units.js'
+import type { FileHandle } from '../fs/file-system.js'
+import type { LogHeader } from './log-header.js'
+import { LOG_HEADER_BYTES } from './log-header.js'
+
+/**
+ * One file of the commit log and the memory that holds the same bytes. Records are encoded into the memory; what lies between
+ * `written` and `end` has yet to reach the file. Memtables point into the memory for as long as they live.
+ *
+ * Invariant: LOG_HEADER_BYTES <= synced <= written <= end <= bytes.length, the header apart while it is not synced.
+ */
+export class Segment {
+  readonly header: LogHeader
+  readonly path: string
+  /** Shared, so that the worker that flushes it reads it where it is. */
+  readonly bytes: Uint8Array
+  /** Offset behind the last record. */
+  end = LOG_HEADER_BYTES
+  /** Offset up to which the file holds the same bytes. */
+  written = LOG_HEADER_BYTES
+  /** Offset up to which the file is known to be on disk. */
+  synced = 0
+  /** Absent where the segment was recovered and is only read. */
+  file: FileHandle | undefined
+
+  constructor(header: LogHeader, path: string, bytes: Uint8Array, file?: FileHandle) {
+    this.header = header
+    this.path = path
+    this.bytes = bytes
+    this.file = file
+  }
+
+  get number(): FileNumber {
+    return this.header.number
+  }
+
+  get base(): Position {
+    return this.header.base
+  }
+
+  get endPosition(): Position {
+    return this.header.base + this.end
+  }
+
+  closeFile(): void {
+    this.file?.closeSync()
+    this.file = undefined
+  }
+}
