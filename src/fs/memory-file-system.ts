@@ -15,9 +15,9 @@ export class MemoryFileSystem implements FileSystem {
   readonly #locked = new Set<MemoryDirectory>()
   readonly #now: () => number
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, root?: MemoryDirectory) {
     this.#now = now
-    this.tree = new MemoryTree(now)
+    this.tree = new MemoryTree(now, root)
   }
 
   openSync(path: string, mode: OpenMode): MemoryFileHandle {

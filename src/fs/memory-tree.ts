@@ -28,9 +28,9 @@ export class MemoryTree {
   readonly root: MemoryDirectory
   readonly #now: () => number
 
-  constructor(now: () => number) {
+  constructor(now: () => number, root = new MemoryDirectory(now())) {
     this.#now = now
-    this.root = new MemoryDirectory(now())
+    this.root = root
   }
 
   /** What has this name; ENOTDIR where the way leads through a file. */
@@ -43,16 +43,18 @@ export class MemoryTree {
     return node
   }
 
-  /** Where this name would be; its directory has to be there. */
-  place(path: string, syscall: string): Place {
+  /** Where this name would be; its directory has to be there. `from` is the other name of a call that takes two. */
+  place(path: string, syscall: string, from?: string): Place {
+    const refuse = (code: string): Error =>
+      from === undefined ? systemError(code, syscall, path) : systemError(code, syscall, from, path)
     const names = namesOf(path)
     const name = names.pop()
-    if (name === undefined) throw systemError('EBUSY', syscall, path)
+    if (name === undefined) throw refuse('EBUSY')
     let directory = this.root
     for (const step of names) {
       const node = directory.entries.get(step)
-      if (node === undefined) throw systemError('ENOENT', syscall, path)
-      if (node instanceof MemoryFile) throw systemError('ENOTDIR', syscall, path)
+      if (node === undefined) throw refuse('ENOENT')
+      if (node instanceof MemoryFile) throw refuse('ENOTDIR')
       directory = node
     }
     return { directory, name }
@@ -110,7 +112,7 @@ export class MemoryTree {
     const moved = this.find(from, 'rename')
     if (moved === undefined) throw systemError('ENOENT', 'rename', from, to)
     const source = this.place(from, 'rename')
-    const target = this.place(to, 'rename')
+    const target = this.place(to, 'rename', from)
     const replaced = target.directory.entries.get(target.name)
     if (replaced === moved) return
     if (moved instanceof MemoryDirectory) {
@@ -130,7 +132,7 @@ export class MemoryTree {
     const node = this.find(from, 'link')
     if (node === undefined) throw systemError('ENOENT', 'link', from, to)
     if (node instanceof MemoryDirectory) throw systemError('EPERM', 'link', from, to)
-    const { directory, name } = this.place(to, 'link')
+    const { directory, name } = this.place(to, 'link', from)
     if (directory.entries.has(name)) throw systemError('EEXIST', 'link', from, to)
     this.#set(directory, name, node)
   }
