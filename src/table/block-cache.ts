@@ -1,0 +1,274 @@
+import { corruption, SiltstoneError } from '../bytes/errors.js'
+import { envelopeRawBytes, openEnvelope } from './envelope.js'
+import { ReadPace } from './read-pace.js'
+import type { Resident } from './resident.js'
+import type { TableFile } from './table-files.js'
+
+/** Where a block stands on disk, and how it becomes something in memory. Parsing throws a plain `Error` on bad bytes. */
+export interface BlockSource {
+  readonly file: TableFile
+  readonly fileNumber: number
+}
+export type ParseBlock = (bytes: Uint8Array, end: number) => Resident
+
+/**
+ * - `keep`: a lookup wants it and may want it again.
+ * - `pass`: a scan wants it; it is the first to go when room is needed.
+ * - `skip`: a compaction wants it and will delete the file afterwards; it does not enter the cache at all.
+ */
+export type CacheMode = 'keep' | 'pass' | 'skip'
+
+export interface BlockCacheStats {
+  readonly hits: number
+  readonly misses: number
+  readonly evictions: number
+  /** In use, what V8 keeps around the blocks included. */
+  readonly bytes: number
+  readonly capBytes: number
+}
+
+/** Up to this size a block is read into memory that is used again; larger ones get memory of their own. */
+const SCRATCH_BYTES = 256 * 1024
+/** A block loaded for somebody who did not come back within so many loads is given up on. */
+const LOADS_AWAITED = 1024
+
+/**
+ * Thrown where a block is not in memory, the disk is slow and this thread must not wait for it. Not an `Error`: on a cold store it
+ * is thrown for every read, and a stack trace would cost more than the rest of the lookup. Whoever catches it awaits `load` and
+ * does the same thing again from the start.
+ */
+export class BlockNotResident {
+  readonly #load: () => Promise<void>
+
+  constructor(load: () => Promise<void>) {
+    this.#load = load
+  }
+
+  /**
+   * Reads the block on the thread pool. It stays in memory, whatever the cache's size, until somebody has found it there. A lookup
+   * needs several blocks, so in a cache smaller than those it may take turns with others for long: callers go over
+   * to blocking reads after a few rounds.
+   */
+  load(): Promise<void> {
+    return this.#load()
+  }
+}
+
+/**
+ * The blocks of all tables in memory, below one cap: data blocks decompressed, index partitions parsed, filters. It is
+ * the only thing between a lookup and the disk, and every byte that passes is verified.
+ *
+ * A hit does not come here: it is found in its parent's `children`, and whoever found it marks it as used. Only a miss calls
+ * `fetch`. What goes is decided by a clock: a hand walks the ring of residents, drops those that were not used since it
+ * last came by, and takes the mark off the others. A parent stays as long as one of its children does, so that
+ * the children are found.
+ */
+export class BlockCache {
+  hits = 0
+  misses = 0
+  /** Whether a missing block is always read on this thread. Set by the caller before every operation. */
+  blocking = true
+  readonly capBytes: number
+  readonly #now: () => number
+  readonly #pace = new ReadPace()
+  #scratch = new Uint8Array(16 * 1024)
+  #bytes = 0
+  #evictions = 0
+  #loads = 0
+  /** Evicted residents leave holes, filled by the next ones: what is new stands just behind the hand. */
+  readonly #ring: (Resident | undefined)[] = []
+  readonly #holes: number[] = []
+  #hand = 0
+  readonly #underWay = new Map<Resident, Map<number, Promise<void>>>()
+
+  /** `now` in milliseconds with fractions; tests bring their own. */
+  constructor(capBytes: number, now: () => number = () => performance.now()) {
+    this.capBytes = capBytes
+    this.#now = now
+  }
+
+  stats(): BlockCacheStats {
+    return {
+      hits: this.hits,
+      misses: this.misses,
+      evictions: this.#evictions,
+      bytes: this.#bytes,
+      capBytes: this.capBytes,
+    }
+  }
+
+  /** Counts something against the cap that is never dropped, such as the top of an open table's index. */
+  hold(resident: Resident): void {
+    this.#bytes += resident.memoryBytes
+    this.#makeRoom(0)
+  }
+
+  /** Drops everything below a resident that was held, and that itself. */
+  release(resident: Resident): void {
+    this.#drop(resident)
+    this.#bytes -= resident.memoryBytes
+  }
+
+  /**
+   * The child of `parent` that is not among its children, read from the disk; throws `BlockNotResident` instead where that
+   * would make this thread wait and it must not.
+   */
+  fetch(
+    source: BlockSource,
+    parent: Resident,
+    ordinal: number,
+    offset: number,
+    storedBytes: number,
+    parse: ParseBlock,
+    mode: CacheMode,
+  ): Resident {
+    this.misses++
+    if (!this.blocking && this.#pace.slow) {
+      throw new BlockNotResident(() => this.#load(source, parent, ordinal, offset, storedBytes, parse))
+    }
+    const keep = storedBytes > SCRATCH_BYTES
+    const bytes = keep ? new Uint8Array(storedBytes) : this.#scratchOf(storedBytes)
+    const startedAt = this.#now()
+    source.file.readSync(bytes, storedBytes, offset)
+    this.#pace.readHere(this.#now() - startedAt, storedBytes)
+    const resident = parseStored(source, bytes, storedBytes, offset, parse, keep)
+    if (mode !== 'skip') this.#insert(parent, ordinal, resident, mode === 'keep')
+    return resident
+  }
+
+  async #load(
+    source: BlockSource,
+    parent: Resident,
+    ordinal: number,
+    offset: number,
+    storedBytes: number,
+    parse: ParseBlock,
+  ): Promise<void> {
+    const siblings = this.#underWay.get(parent)
+    const same = siblings?.get(ordinal)
+    if (same !== undefined) return same
+    const loading = this.#loadAlone(source, parent, ordinal, offset, storedBytes, parse)
+    const all = siblings ?? new Map<number, Promise<void>>()
+    all.set(ordinal, loading)
+    this.#underWay.set(parent, all)
+    try {
+      await loading
+    } finally {
+      all.delete(ordinal)
+      if (all.size === 0) this.#underWay.delete(parent)
+    }
+  }
+
+  async #loadAlone(
+    source: BlockSource,
+    parent: Resident,
+    ordinal: number,
+    offset: number,
+    storedBytes: number,
+    parse: ParseBlock,
+  ): Promise<void> {
+    const bytes = new Uint8Array(storedBytes)
+    const startedAt = this.#now()
+    await source.file.read(bytes, storedBytes, offset)
+    this.#pace.readInPool(this.#now() - startedAt, storedBytes)
+    if (source.file.closed) return
+    const resident = parseStored(source, bytes, storedBytes, offset, parse, true)
+    resident.awaitedSince = ++this.#loads
+    this.#insert(parent, ordinal, resident, true)
+  }
+
+  #scratchOf(bytes: number): Uint8Array {
+    if (this.#scratch.length < bytes) this.#scratch = new Uint8Array(bytes)
+    return this.#scratch
+  }
+
+  /**
+   * Requires: `parent` is or was in the tree of an open table. One that was dropped while a child of it was under way comes back
+   * with it, because the child is found through it alone; where it was read again meanwhile, that copy is the parent.
+   */
+  #insert(parent: Resident, ordinal: number, resident: Resident, referenced: boolean): void {
+    const grandparent = parent.parent
+    const isLost = grandparent !== undefined && parent.ringSlot < 0
+    const copy = isLost ? grandparent.children[parent.ordinal] : undefined
+    const home = copy ?? parent
+    if (home.children[ordinal] !== undefined) return
+    const comesBack = isLost && copy === undefined
+    // While room is made the parent counts as in use: it must not be what is dropped for its child.
+    home.residentChildren++
+    const fits = this.#makeRoom(resident.memoryBytes + (comesBack ? parent.memoryBytes : 0))
+    home.residentChildren--
+    if (!fits && resident.awaitedSince === 0) return
+    if (comesBack) this.#attach(grandparent, parent.ordinal, parent, true)
+    this.#attach(home, ordinal, resident, referenced)
+  }
+
+  #attach(parent: Resident, ordinal: number, resident: Resident, referenced: boolean): void {
+    resident.parent = parent
+    resident.ordinal = ordinal
+    resident.referenced = referenced
+    resident.ringSlot = this.#holes.pop() ?? this.#ring.length
+    this.#ring[resident.ringSlot] = resident
+    parent.children[ordinal] = resident
+    parent.residentChildren++
+    this.#bytes += resident.memoryBytes
+  }
+
+  #detach(resident: Resident): void {
+    const parent = resident.parent!
+    parent.children[resident.ordinal] = undefined
+    parent.residentChildren--
+    this.#ring[resident.ringSlot] = undefined
+    this.#holes.push(resident.ringSlot)
+    resident.ringSlot = -1
+    this.#bytes -= resident.memoryBytes
+  }
+
+  #drop(resident: Resident): void {
+    for (const child of resident.children) {
+      if (child === undefined) continue
+      this.#drop(child)
+      this.#detach(child)
+    }
+  }
+
+  /** Lets the hand walk until so many bytes fit below the cap; false where everything that may go is gone and they do not. */
+  #makeRoom(bytes: number): boolean {
+    const ring = this.#ring
+    // In one lap the marks go, in the next the unmarked; then the parents whose last child went.
+    let patience = ring.length * 2
+    while (this.#bytes + bytes > this.capBytes && patience-- > 0) {
+      if (this.#hand >= ring.length) this.#hand = 0
+      const resident = ring[this.#hand++]
+      if (resident === undefined || resident.residentChildren > 0 || this.#isAwaited(resident)) continue
+      if (resident.referenced) {
+        resident.referenced = false
+        continue
+      }
+      this.#detach(resident)
+      this.#evictions++
+      patience = ring.length * 2
+    }
+    return this.#bytes + bytes <= this.capBytes
+  }
+
+  #isAwaited(resident: Resident): boolean {
+    return resident.awaitedSince !== 0 && this.#loads - resident.awaitedSince < LOADS_AWAITED
+  }
+}
+
+function parseStored(
+  source: BlockSource,
+  bytes: Uint8Array,
+  storedBytes: number,
+  offset: number,
+  parse: ParseBlock,
+  keep: boolean,
+): Resident {
+  const raw = openEnvelope(bytes, 0, storedBytes, source.fileNumber, offset, source.file.path, keep)
+  try {
+    return parse(raw, envelopeRawBytes(bytes, storedBytes))
+  } catch (error) {
+    if (error instanceof SiltstoneError) throw error
+    throw corruption(source.file.path, offset, 'a block is not well-formed', error)
+  }
+}

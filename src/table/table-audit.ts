@@ -1,0 +1,113 @@
+import { compareBytes } from '../bytes/compare.js'
+import { SiltstoneError } from '../bytes/errors.js'
+import { KIND_DELETE, KIND_PUT_EXPIRING } from '../log/operation.js'
+import { type DataBlock, entryKind, entryPosition } from './block.js'
+import { EntryGroup } from './entry-group.js'
+import type { TableProperties } from './properties.js'
+import type { BlockWalk } from './table-cursor.js'
+
+export interface AuditFinding {
+  readonly file: string
+  readonly offset?: number
+  readonly problem: string
+}
+
+/** What an audit needs of a table. */
+export interface AuditedTable extends BlockWalk {
+  readonly file: { readonly path: string }
+  readonly properties: TableProperties
+  mayContain(hash: number): boolean
+}
+
+type Count = 'entryCount' | 'deletionCount' | 'expiringCount' | 'rawKeyBytes' | 'rawValueBytes' | 'dataBlockCount'
+
+/**
+ * Reads every block of a table from the disk and holds what is in them to each other: checksums, the order of keys and
+ * versions across blocks, and the counts that the properties promise. A damaged block is one finding, and the audit goes on.
+ */
+export function auditTable(table: AuditedTable): AuditFinding[] {
+  const path = table.file.path
+  const findings: AuditFinding[] = []
+  const order = new OrderAudit()
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof SiltstoneError)) throw error
+      findings.push({
+        file: path,
+        problem: error.message,
+        ...(error.offset === undefined ? {} : { offset: error.offset }),
+      })
+      return undefined
+    }
+  }
+  attempt(() => table.mayContain(0))
+  for (let p = 0; p < table.partitionCount; p++) {
+    const partition = attempt(() => table.partition(p, 'skip'))
+    for (let b = 0; b < (partition?.count ?? 0); b++) {
+      const block = attempt(() => table.block(partition!, b, 'skip'))
+      const problem = block === undefined ? undefined : order.read(block)
+      if (problem !== undefined) findings.push({ file: path, offset: partition!.childOffset(b), problem })
+    }
+  }
+  // Beside damaged blocks the counts cannot be right, and saying so would only hide what is.
+  if (findings.length > 0) return findings
+  for (const [name, counted] of Object.entries(order.counts)) {
+    const promised = table.properties[name as Count]
+    if (promised === counted) continue
+    findings.push({ file: path, problem: `the properties promise ${name} ${promised}, the blocks have ${counted}` })
+  }
+  return findings
+}
+
+/** Follows keys and positions from block to block. */
+class OrderAudit {
+  readonly counts: Record<Count, number> = {
+    entryCount: 0,
+    deletionCount: 0,
+    expiringCount: 0,
+    rawKeyBytes: 0,
+    rawValueBytes: 0,
+    dataBlockCount: 0,
+  }
+  readonly #group = new EntryGroup()
+  #lastKey: Uint8Array | undefined
+  #lastPosition = 0
+
+  /** Takes the next block and says what is wrong with its order. */
+  read(block: DataBlock): string | undefined {
+    this.counts.dataBlockCount++
+    let problem: string | undefined
+    for (let g = 0; g < block.restartCount; g++) {
+      const group = this.#group
+      group.decode(block, g, Number.POSITIVE_INFINITY, true)
+      for (let i = 0; i < group.count; i++) problem ??= this.#readEntry(block, group, i, g === 0 && i === 0)
+      this.counts.entryCount += group.count
+    }
+    return problem
+  }
+
+  #readEntry(block: DataBlock, group: EntryGroup, index: number, isFirstOfBlock: boolean): string | undefined {
+    const afterHead = group.afterHead(index)
+    const head = block.bytes[afterHead - 1]!
+    const kind = entryKind(head)
+    const position = entryPosition(block.bytes, head, afterHead, block.basePosition)
+    const start = group.keyStart(index)
+    const end = group.keyEnd(index)
+    if (kind === KIND_DELETE) this.counts.deletionCount++
+    if (kind === KIND_PUT_EXPIRING) this.counts.expiringCount++
+    this.counts.rawKeyBytes += end - start
+    this.counts.rawValueBytes += group.valueEnd(index) - group.valueStart(index)
+
+    const last = this.#lastKey
+    const lastPosition = this.#lastPosition
+    const comparison = last === undefined ? -1 : compareBytes(last, 0, last.length, group.keys, start, end)
+    if (comparison !== 0) this.#lastKey = group.keys.slice(start, end)
+    this.#lastPosition = position
+    if (comparison > 0) return 'keys are out of order'
+    if (comparison === 0 && isFirstOfBlock) return 'the versions of a key are spread over two blocks'
+    if (comparison === 0 && position >= lastPosition) return 'the versions of a key are out of order'
+    return undefined
+  }
+}

@@ -1,0 +1,197 @@
+import type { Found } from '../bytes/cursor.js'
+import { corruption } from '../bytes/errors.js'
+import { RangeTombstones } from '../bytes/range-tombstones.js'
+import type { FileNumber, Position } from '../bytes/units.js'
+import { DataBlock, findInBlock } from './block.js'
+import type { BlockCache, BlockSource, CacheMode } from './block-cache.js'
+import { envelopeRawBytes, openEnvelope } from './envelope.js'
+import { FilterBlock } from './filter.js'
+import { type BlockHandle, decodeFooter, type Footer } from './footer.js'
+import { IndexNode } from './index-node.js'
+import { decodeProperties, type TableProperties } from './properties.js'
+import { type AuditFinding, auditTable } from './table-audit.js'
+import { type BlockWalk, TableCursor } from './table-cursor.js'
+import type { TableFile, TableFiles } from './table-files.js'
+
+/** Footer, properties, top index and range tombstones of nearly every table come with this one read. */
+const TAIL_BYTES = 8 * 1024
+/** A filter that takes more of the cache than this would push out what it saves reads of. */
+const LARGEST_FILTER_SHARE = 0.5
+
+const parseBlock = (bytes: Uint8Array, end: number): DataBlock => new DataBlock(bytes, end)
+const parsePartition = (bytes: Uint8Array, end: number): IndexNode => IndexNode.decode(bytes, end)
+const parseFilter = (bytes: Uint8Array, end: number): FilterBlock => new FilterBlock(bytes, end)
+
+/**
+ * An immutable table, open for reading. It holds the top of its index, its properties and its range tombstones; everything
+ * else comes through the block cache and may throw `BlockNotResident` where the cache is not to block.
+ */
+export class Table implements BlockSource, BlockWalk {
+  readonly file: TableFile
+  readonly fileNumber: FileNumber
+  readonly fileBytes: number
+  readonly properties: TableProperties
+  readonly rangeTombstones: RangeTombstones
+  readonly #cache: BlockCache
+  /** Its children: one slot for each partition, and a last one for the filter. */
+  readonly #top: IndexNode
+  readonly #filter: BlockHandle
+  readonly #hasUsableFilter: boolean
+  #closed = false
+
+  private constructor(
+    file: TableFile,
+    cache: BlockCache,
+    fileBytes: number,
+    footer: Footer,
+    properties: TableProperties,
+    rangeTombstones: RangeTombstones,
+    top: IndexNode,
+  ) {
+    this.file = file
+    this.fileNumber = footer.fileNumber
+    this.fileBytes = fileBytes
+    this.properties = properties
+    this.rangeTombstones = rangeTombstones
+    this.#cache = cache
+    this.#top = top
+    this.#filter = footer.filter
+    this.#hasUsableFilter = footer.filter.bytes > 0 && footer.filter.bytes <= cache.capBytes * LARGEST_FILTER_SHARE
+    cache.hold(top)
+  }
+
+  /** Opens a table on this thread and verifies everything but the blocks that lookups will read. */
+  static open(files: TableFiles, cache: BlockCache, path: string, fileNumber: FileNumber): Table {
+    const file = files.file(path)
+    try {
+      const fileBytes = file.byteLength()
+      const tailBytes = Math.min(fileBytes, TAIL_BYTES)
+      const tail = new Uint8Array(tailBytes)
+      const tailOffset = fileBytes - tailBytes
+      file.readSync(tail, tailBytes, tailOffset)
+      const footer = decodeFooter(tail, fileBytes, fileNumber, path)
+
+      const block = <T>(
+        { offset, bytes }: BlockHandle,
+        what: string,
+        parse: (raw: Uint8Array, end: number) => T,
+      ): T => {
+        let stored = tail
+        let start = offset - tailOffset
+        if (start < 0) {
+          stored = new Uint8Array(bytes)
+          start = 0
+          file.readSync(stored, bytes, offset)
+        }
+        const raw = openEnvelope(stored, start, start + bytes, fileNumber, offset, path, false)
+        try {
+          return parse(raw, envelopeRawBytes(stored, start + bytes))
+        } catch (error) {
+          throw corruption(path, offset, `the ${what} are not well-formed`, error)
+        }
+      }
+      const properties = block(footer.properties, 'properties', decodeProperties)
+      const top = block(footer.topIndex, 'index entries', (raw, end) => IndexNode.decode(raw, end, 1))
+      const tombstones =
+        footer.rangeTombstones.bytes === 0
+          ? new RangeTombstones()
+          : block(footer.rangeTombstones, 'range tombstones', (raw, end) => RangeTombstones.decode(raw, 0, end))
+      return new Table(file, cache, fileBytes, footer, properties, tombstones, top)
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+
+  /** Gives back the descriptor and all cached blocks. Twice is once. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#cache.release(this.#top)
+    this.file.close()
+  }
+
+  /** Whether a key with this hash (`keyHash`) may be in the table; false is certain. */
+  mayContain(hash: number): boolean {
+    if (!this.#hasUsableFilter) return this.#top.count > 0
+    return this.#filterBlock().filter.hasHash(hash)
+  }
+
+  /**
+   * Looks for the newest version of a key below `limit` and says whether there is one; a deletion counts. Range tombstones are the
+   * caller's to ask. `hash` is the key's `keyHash`.
+   */
+  lookup(key: Uint8Array, keyStart: number, keyEnd: number, hash: number, limit: Position, found: Found): boolean {
+    if (this.#hasUsableFilter && !this.#filterBlock().filter.hasHash(hash)) return false
+    if (this.#top.count === 0) return false
+    const partition = this.partition(this.#top.find(key, keyStart, keyEnd), 'keep')
+    const block = this.block(partition, partition.find(key, keyStart, keyEnd), 'keep')
+    return findInBlock(block, key, keyStart, keyEnd, limit, found)
+  }
+
+  /** A walk over the newest version below `limit` of every key, both ways. */
+  cursor(limit: Position, mode: CacheMode = 'pass'): TableCursor {
+    return new TableCursor(this, limit, this.properties.maxPosition, mode)
+  }
+
+  /** A walk over every version of every key, forwards only, as compaction reads. */
+  versionCursor(mode: CacheMode = 'skip'): TableCursor {
+    return new TableCursor(this, undefined, this.properties.maxPosition, mode)
+  }
+
+  /** About how many bytes of the file stand before a key. */
+  approximateOffset(key: Uint8Array, keyStart: number, keyEnd: number): number {
+    if (this.#top.count === 0) return 0
+    const partition = this.partition(this.#top.find(key, keyStart, keyEnd), 'pass')
+    return partition.childOffset(partition.find(key, keyStart, keyEnd))
+  }
+
+  /** Reads the whole table from the disk, on this thread, and says what is wrong with it; nothing, if all is well. */
+  verify(): AuditFinding[] {
+    return auditTable(this)
+  }
+
+  get partitionCount(): number {
+    return this.#top.count
+  }
+
+  partitionOf(key: Uint8Array, start: number, end: number): number {
+    return this.#top.find(key, start, end)
+  }
+
+  partition(ordinal: number, mode: CacheMode): IndexNode {
+    const top = this.#top
+    const present = top.children[ordinal]
+    if (present !== undefined && mode !== 'skip') {
+      this.#cache.hits++
+      present.use(mode === 'keep')
+      return present as IndexNode
+    }
+    const offset = top.childOffset(ordinal)
+    return this.#cache.fetch(this, top, ordinal, offset, top.childBytes(ordinal), parsePartition, mode) as IndexNode
+  }
+
+  block(partition: IndexNode, ordinal: number, mode: CacheMode): DataBlock {
+    const present = partition.children[ordinal]
+    if (present !== undefined && mode !== 'skip') {
+      this.#cache.hits++
+      present.use(mode === 'keep')
+      return present as DataBlock
+    }
+    const offset = partition.childOffset(ordinal)
+    const bytes = partition.childBytes(ordinal)
+    return this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode) as DataBlock
+  }
+
+  #filterBlock(): FilterBlock {
+    const ordinal = this.#top.count
+    const present = this.#top.children[ordinal]
+    if (present !== undefined) {
+      this.#cache.hits++
+      present.use(true)
+      return present as FilterBlock
+    }
+    const { offset, bytes } = this.#filter
+    return this.#cache.fetch(this, this.#top, ordinal, offset, bytes, parseFilter, 'keep') as FilterBlock
+  }
+}
