@@ -32,11 +32,14 @@ export const LOCK_FILE = 'LOCK'
 const NAMING_ATTEMPTS = 10
 const NAMING_MS = 10
 
-/** Takes the lock of a directory on disk, or throws `SILT_LOCKED` with the holder's pid. */
-export async function lockDirectory(directory: string): Promise<FileLock> {
+/**
+ * Takes the lock of a directory on disk, or throws `SILT_LOCKED` with the holder's pid. `take` is the system's sockets, or a
+ * test's system that has none.
+ */
+export async function lockDirectory(directory: string, take: typeof takeSocket = takeSocket): Promise<FileLock> {
   const file = join(directory, LOCK_FILE)
   try {
-    const socket = await takeSocket(identityOf(directory))
+    const socket = await take(identityOf(directory))
     if (socket === 'taken') throw inUse(directory, await nameHolder(file))
     const server = socket === 'impossible' ? undefined : socket
     try {
