@@ -23,7 +23,8 @@ import { errorCode } from './system-error.js'
  *   given out again is not taken for it).
  *
  * What is not caught: two containers that share a volume but neither network nor process ids, and two machines on one network
- * drive. A dead holder looks the same from there as a living one, and a store must open again after a crash.
+ * drive. A dead holder looks the same from there as a living one, and a store must open again after a crash. A socket file in
+ * the directory would tell containers apart, but whatever copies a directory (`cp -r`, `fs.cp`, backups) stops at a socket.
  */
 
 export const LOCK_FILE = 'LOCK'

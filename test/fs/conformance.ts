@@ -224,6 +224,17 @@ export function describeFileSystem(name: string, prepare: () => Ground | Promise
       await expect(file.sync()).rejects.toThrow(refusal('EBADF'))
     })
 
+    it('finishes what is on the pool when a file is closed', async () => {
+      const { fs, at, put } = await ground()
+      put('a', 'silt')
+      const file = fs.openSync(at('a'), 'update')
+      const target = new Uint8Array(4)
+      const pending = Promise.all([file.read(target, 0, 4, 0), file.sync()])
+      file.closeSync()
+      expect((await pending)[0]).toBe(4)
+      expect(new TextDecoder().decode(target)).toBe('silt')
+    })
+
     it('syncs both ways', async () => {
       const { fs, at, get } = await ground()
       const file = fs.openSync(at('a'), 'create')

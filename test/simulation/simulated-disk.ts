@@ -3,6 +3,7 @@ import type { MemoryFile } from '../../src/fs/memory-file.js'
 import { MemoryFileSystem } from '../../src/fs/memory-file-system.js'
 import { MemoryDirectory } from '../../src/fs/memory-tree.js'
 import { systemError } from '../../src/fs/system-error.js'
+import type { CallPlan, Drive, ReadAhead } from './drive.js'
 import { DurableFile } from './durable-file.js'
 import { DurableNames } from './durable-names.js'
 import { type Call, type CallKind, FaultPlan } from './fault-plan.js'
@@ -19,29 +20,6 @@ export class SimulatedCrash extends Error {
   readonly code = 'SIMULATED_CRASH'
 }
 
-/** A read that is about to happen. */
-export interface ReadAhead {
-  readonly path: string
-  readonly offset: number
-  readonly length: number
-  readonly onPool: boolean
-}
-
-/** How one call is carried out. */
-export interface CallPlan<T> {
-  readonly kind: CallKind
-  readonly path: string
-  readonly syscall: string
-  readonly detail?: string
-  run(): T
-  /** What a crash in the middle leaves behind; by default it has happened or has not. */
-  interrupted?(): void
-  /** What an injected failure leaves behind; nothing by default. */
-  failed?(): void
-  /** What an injected short write does instead. */
-  short?(): T
-}
-
 /**
  * A disk that loses, tears and refuses on command, and does the same again for the same seed.
  *
@@ -51,10 +29,11 @@ export interface CallPlan<T> {
  *
  * Every call is counted, so that a test can run once to count them, and then again for each number with a crash or a fault there.
  */
-export class SimulatedDisk implements FileSystem {
+export class SimulatedDisk implements FileSystem, Drive {
   readonly name = 'simulated'
   readonly reachableFromWorkers = false
   readonly seed: number
+  readonly random: SeededRandom
   /** Reports success for syncs, of files and of directories, that do nothing: a drive with a volatile cache. */
   lyingSync = false
   /** Bytes that all files together may have; beyond it writes come out short, then fail with ENOSPC. */
@@ -66,7 +45,6 @@ export class SimulatedDisk implements FileSystem {
   /** The latest calls, oldest first. */
   readonly calls: Call[] = []
 
-  readonly #random: SeededRandom
   readonly #plan = new FaultPlan()
   readonly #cache: MemoryFileSystem
   readonly #files: WeakMap<MemoryFile, DurableFile>
@@ -79,7 +57,7 @@ export class SimulatedDisk implements FileSystem {
 
   constructor(seed: number, remains?: Remains) {
     this.seed = seed
-    this.#random = new SeededRandom(seed)
+    this.random = new SeededRandom(seed)
     const now = (): number => ++this.#ticks
     this.#ticks = remains?.ticks ?? 0
     this.#cache = new MemoryFileSystem(now, remains?.root)
@@ -94,7 +72,7 @@ export class SimulatedDisk implements FileSystem {
       if (this.#open.size >= this.descriptorLimit) throw systemError('EMFILE', 'open', path)
       const cached = this.#cache.openSync(path, mode)
       if (mode === 'create') this.#names.added(this.#cache.tree.place(path, 'open'), cached.file)
-      const file = new SimulatedFile(this, cached, this.durable(cached.file))
+      const file = new SimulatedFile(this, cached, this.#durable(cached.file), () => this.#open.delete(file))
       this.#open.add(file)
       return file
     }
@@ -230,15 +208,15 @@ export class SimulatedDisk implements FileSystem {
   /** The power goes. Returns a disk with what is found afterwards; asked again, with something else that could have been. */
   crash(losses: Partial<Losses> = {}): SimulatedDisk {
     this.#die('the power went')
-    const remains = afterPowerLoss(this.#remains(), this.#random, drawLosses(this.#random, losses))
-    return new SimulatedDisk(this.#random.uint32(), remains)
+    const remains = afterPowerLoss(this.#remains(), this.random, drawLosses(this.random, losses))
+    return new SimulatedDisk(this.random.uint32(), remains)
   }
 
   /** The process is killed. Returns the disk as it was, synced or not, with nothing open and nothing locked. */
   processDeath(): SimulatedDisk {
     this.#die('the process was killed')
     this.#handedOver = true
-    return new SimulatedDisk(this.#random.uint32(), this.#remains())
+    return new SimulatedDisk(this.random.uint32(), this.#remains())
   }
 
   /** Every file that has a name now, with its content. */
@@ -259,13 +237,13 @@ export class SimulatedDisk implements FileSystem {
     if (file.read(byte, 0, 1, offset) === 0) throw new RangeError(`${path} has no byte ${offset}`)
     byte[0]! ^= xor
     file.write(byte, 0, 1, offset)
-    this.durable(file).rot(offset, xor)
+    this.#durable(file).rot(offset, xor)
   }
 
   /** Cuts a file short for good. */
   truncate(path: string, bytes: number): void {
     const file = this.#cache.tree.file(path, 'truncate')
-    const durable = this.durable(file)
+    const durable = this.#durable(file)
     file.truncate(bytes)
     durable.truncated(bytes)
     durable.sync(durable.mark)
@@ -278,15 +256,13 @@ export class SimulatedDisk implements FileSystem {
       .join('\n')
   }
 
-  // What open files call.
+  // What open files need: `Drive`.
 
-  /** Counts a call and carries it out, or lets it go wrong as planned. */
   call<T>(plan: CallPlan<T>): T {
     const instead = this.#arrive(plan)
     return instead === 'short' && plan.short !== undefined ? plan.short() : plan.run()
   }
 
-  /** The same on the pool: counted now, done in a later turn, unless the disk crashes before that. */
   async callOnPool<T>(plan: CallPlan<T | Promise<T>>, before?: Promise<void>): Promise<T> {
     let arrival: unknown
     let refused = false
@@ -303,14 +279,6 @@ export class SimulatedDisk implements FileSystem {
     return plan.run()
   }
 
-  durable(file: MemoryFile): DurableFile {
-    let durable = this.#files.get(file)
-    // A file that came with the remains of a crash is on disk as it is.
-    if (durable === undefined) this.#files.set(file, (durable = new DurableFile(file)))
-    return durable
-  }
-
-  /** Of `bytes` that a file is to grow by: how many there is room for. */
   roomFor(bytes: number): number {
     if (this.quotaBytes === Number.POSITIVE_INFINITY) return bytes
     const files = new Set([...walk(this.#cache.tree.root, '')].map(([, file]) => file))
@@ -320,17 +288,11 @@ export class SimulatedDisk implements FileSystem {
     return Math.min(bytes, Math.max(0, this.quotaBytes - used))
   }
 
-  /** Whole numbers for what is left to chance, from 0 up to but not including `limit`. */
-  draw(limit: number): number {
-    return this.#random.below(limit)
-  }
-
-  failSync(file: DurableFile): void {
-    file.failSync(this.#random)
-  }
-
-  closed(file: SimulatedFile): void {
-    this.#open.delete(file)
+  #durable(file: MemoryFile): DurableFile {
+    let durable = this.#files.get(file)
+    // A file that came with the remains of a crash is on disk as it is.
+    if (durable === undefined) this.#files.set(file, (durable = new DurableFile(file)))
+    return durable
   }
 
   #remains(): Remains {
@@ -368,7 +330,7 @@ export class SimulatedDisk implements FileSystem {
   #interrupt<T>(plan: CallPlan<T>): void {
     try {
       if (plan.interrupted !== undefined) plan.interrupted()
-      else if (this.#random.chance(0.5)) plan.run()
+      else if (this.random.chance(0.5)) plan.run()
     } catch {
       // It would have failed anyway; the crash is all that its caller learns.
     }

@@ -2,21 +2,24 @@ import type { FileHandle } from '../../src/fs/file-system.js'
 import type { MemoryFile } from '../../src/fs/memory-file.js'
 import type { MemoryFileHandle } from '../../src/fs/memory-file-system.js'
 import { systemError } from '../../src/fs/system-error.js'
+import type { CallPlan, Drive } from './drive.js'
 import type { DurableFile } from './durable-file.js'
-import type { CallPlan, SimulatedDisk } from './simulated-disk.js'
 
 /** An open file of a simulated disk: every change goes to the cache and is noted as not yet durable. */
 export class SimulatedFile implements FileHandle {
   readonly path: string
-  readonly #disk: SimulatedDisk
+  readonly #drive: Drive
   readonly #cached: MemoryFileHandle
   readonly #durable: DurableFile
+  readonly #onClose: () => void
+  #isOpen = true
 
-  constructor(disk: SimulatedDisk, cached: MemoryFileHandle, durable: DurableFile) {
+  constructor(drive: Drive, cached: MemoryFileHandle, durable: DurableFile, onClose: () => void) {
     this.path = cached.path
-    this.#disk = disk
+    this.#drive = drive
     this.#cached = cached
     this.#durable = durable
+    this.#onClose = onClose
   }
 
   get file(): MemoryFile {
@@ -24,13 +27,13 @@ export class SimulatedFile implements FileHandle {
   }
 
   readSync(target: Uint8Array, targetStart: number, length: number, offset: number): number {
-    this.#disk.onRead?.({ path: this.path, offset, length, onPool: false })
-    return this.#disk.call(this.#reading(target, targetStart, length, offset))
+    this.#drive.onRead?.({ path: this.path, offset, length, onPool: false })
+    return this.#drive.call(this.#reading(target, targetStart, length, offset))
   }
 
   read(target: Uint8Array, targetStart: number, length: number, offset: number): Promise<number> {
-    const held = this.#disk.onRead?.({ path: this.path, offset, length, onPool: true })
-    return this.#disk.callOnPool(this.#reading(target, targetStart, length, offset), held)
+    const held = this.#drive.onRead?.({ path: this.path, offset, length, onPool: true })
+    return this.#drive.callOnPool(this.#reading(target, targetStart, length, offset), held)
   }
 
   writeSync(source: Uint8Array, sourceStart: number, length: number, offset: number): number {
@@ -39,23 +42,23 @@ export class SimulatedFile implements FileHandle {
       this.#durable.wrote(source, sourceStart, written, offset)
       return written
     }
-    return this.#disk.call({
+    return this.#drive.call({
       kind: 'write',
       path: this.path,
       syscall: 'write',
       detail: `${length} bytes at ${offset}`,
       run: () => put(this.#room(length, offset)),
-      short: () => put(length > 1 ? 1 + this.#disk.draw(length - 1) : length),
-      interrupted: () => put(this.#disk.draw(length + 1)),
+      short: () => put(length > 1 ? 1 + this.#drive.random.below(length - 1) : length),
+      interrupted: () => put(this.#drive.random.below(length + 1)),
     })
   }
 
   syncSync(): void {
-    this.#disk.call(this.#syncing())
+    this.#drive.call(this.#syncing())
   }
 
   sync(): Promise<void> {
-    return this.#disk.callOnPool(this.#syncing())
+    return this.#drive.callOnPool(this.#syncing())
   }
 
   truncateSync(bytes: number): void {
@@ -63,20 +66,21 @@ export class SimulatedFile implements FileHandle {
       this.#cached.truncateSync(bytes)
       this.#durable.truncated(bytes)
     }
-    this.#disk.call({ kind: 'truncate', path: this.path, syscall: 'ftruncate', detail: `to ${bytes} bytes`, run })
+    this.#drive.call({ kind: 'truncate', path: this.path, syscall: 'ftruncate', detail: `to ${bytes} bytes`, run })
   }
 
   sizeSync(): number {
-    return this.#disk.call({ kind: 'size', path: this.path, syscall: 'fstat', run: () => this.#cached.sizeSync() })
+    return this.#drive.call({ kind: 'size', path: this.path, syscall: 'fstat', run: () => this.#cached.sizeSync() })
   }
 
   closeSync(): void {
     // As on Linux, a close that reports a failure has closed all the same.
     const close = (): void => {
       this.#cached.closeSync()
-      this.#disk.closed(this)
+      this.#isOpen = false
+      this.#onClose()
     }
-    this.#disk.call({ kind: 'close', path: this.path, syscall: 'close', run: close, failed: close })
+    this.#drive.call({ kind: 'close', path: this.path, syscall: 'close', run: close, failed: close })
   }
 
   #reading(target: Uint8Array, targetStart: number, length: number, offset: number): CallPlan<number> {
@@ -85,7 +89,7 @@ export class SimulatedFile implements FileHandle {
       path: this.path,
       syscall: 'read',
       detail: `${length} bytes at ${offset}`,
-      run: () => this.#cached.readSync(target, targetStart, length, offset),
+      run: this.#ifOpenNow('read', () => this.file.read(target, targetStart, length, offset)),
       interrupted: () => undefined,
     }
   }
@@ -96,18 +100,25 @@ export class SimulatedFile implements FileHandle {
       kind: 'sync',
       path: this.path,
       syscall: 'fdatasync',
-      run: () => {
-        this.#cached.syncSync()
-        if (!this.#disk.lyingSync) this.#durable.sync(mark)
-      },
-      failed: () => this.#disk.failSync(this.#durable),
+      run: this.#ifOpenNow('fdatasync', () => {
+        if (!this.#drive.lyingSync) this.#durable.sync(mark)
+      }),
+      failed: () => this.#durable.failSync(this.#drive.random),
+    }
+  }
+
+  /** A call on the pool finishes although its file is closed meanwhile; it only may not begin then. */
+  #ifOpenNow<T>(syscall: string, run: () => T): () => T {
+    if (this.#isOpen) return run
+    return () => {
+      throw systemError('EBADF', syscall, this.path)
     }
   }
 
   /** How many of `length` bytes fit on the disk; those that lie over others need no room. */
   #room(length: number, offset: number): number {
     const growth = Math.max(0, offset + length - this.file.size)
-    const fitting = length - growth + this.#disk.roomFor(growth)
+    const fitting = length - growth + this.#drive.roomFor(growth)
     if (length > 0 && fitting <= 0) throw systemError('ENOSPC', 'write', this.path)
     return fitting
   }
