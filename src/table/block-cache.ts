@@ -200,6 +200,9 @@ export class BlockCache {
     if (!fits && resident.awaitedSince === 0) return
     if (comesBack) this.#attach(grandparent, parent.ordinal, parent, true)
     this.#attach(home, ordinal, resident, referenced)
+    // The hand meets what a scan brought in before anything else: a scan larger than the cache takes one place in it, again
+    // and again, where it would have taken all of them.
+    if (!referenced) this.#hand = resident.ringSlot
   }
 
   #attach(parent: Resident, ordinal: number, resident: Resident, referenced: boolean): void {

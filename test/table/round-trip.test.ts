@@ -1,32 +1,9 @@
 import { expect, test } from 'vitest'
 import type { CompressionName } from '../../src/bytes/compression.js'
-import { Found } from '../../src/bytes/cursor.js'
 import { RangeTombstones } from '../../src/bytes/range-tombstones.js'
-import { keyHash } from '../../src/table/filter.js'
-import type { Table } from '../../src/table/table.js'
-import type { TableCursor } from '../../src/table/table-cursor.js'
 import { seededRandom } from './random.js'
-import { bytes, type Entry, openTable, put, randomEntries, tableOf, text, writeTable } from './sample.js'
+import { bytes, current, type Entry, find, openTable, put, randomEntries, tableOf, text, writeTable } from './sample.js'
 import { TestFiles } from './test-files.js'
-
-export function find(table: Table, key: Uint8Array, limit = Number.MAX_SAFE_INTEGER): Entry | undefined {
-  const found = new Found()
-  if (!table.lookup(key, 0, key.length, keyHash(key, 0, key.length), limit, found)) return undefined
-  const { kind, position, expiresAt } = found
-  return { key, kind, position, expiresAt, value: found.bytes.slice(found.start, found.end) }
-}
-
-function current(cursor: TableCursor): Entry | undefined {
-  if (!cursor.valid) return undefined
-  const { kind, position, expiresAt } = cursor
-  return {
-    key: cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd),
-    kind,
-    position,
-    expiresAt,
-    value: cursor.valueBytes.slice(cursor.valueStart, cursor.valueEnd),
-  }
-}
 
 /** The newest version of every key below a limit: what a cursor in visible mode shows. */
 function visible(entries: readonly Entry[], limit: number): Entry[] {

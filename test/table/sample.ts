@@ -1,8 +1,10 @@
 import { compareKeys } from '../../src/bytes/compare.js'
+import { type Cursor, Found } from '../../src/bytes/cursor.js'
 import { loadHash } from '../../src/bytes/hash.js'
 import type { RangeTombstones } from '../../src/bytes/range-tombstones.js'
 import { KIND_DELETE, KIND_PUT, KIND_PUT_EXPIRING } from '../../src/log/operation.js'
 import { BlockCache } from '../../src/table/block-cache.js'
+import { keyHash } from '../../src/table/filter.js'
 import { Table } from '../../src/table/table.js'
 import { TableFiles } from '../../src/table/table-files.js'
 import { type TableSummary, TableWriter, type TableWriterOptions } from '../../src/table/table-writer.js'
@@ -127,4 +129,25 @@ export function tableOf(
   const files = new TestFiles()
   writeTable(files, entries, options, tombstones)
   return openTable(files)
+}
+
+/** What a lookup answers. */
+export function find(table: Table, key: Uint8Array, limit = Number.MAX_SAFE_INTEGER): Entry | undefined {
+  const found = new Found()
+  if (!table.lookup(key, 0, key.length, keyHash(key, 0, key.length), limit, found)) return undefined
+  const { kind, position, expiresAt } = found
+  return { key, kind, position, expiresAt, value: found.bytes.slice(found.start, found.end) }
+}
+
+/** What a cursor stands on. */
+export function current(cursor: Cursor): Entry | undefined {
+  if (!cursor.valid) return undefined
+  const { kind, position, expiresAt } = cursor
+  return {
+    key: cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd),
+    kind,
+    position,
+    expiresAt,
+    value: cursor.valueBytes.slice(cursor.valueStart, cursor.valueEnd),
+  }
 }
