@@ -40,6 +40,7 @@ describe('an import', () => {
       export type { G } from './g.js'
       const h = await import('./h.js')
       const i: import('./i.js').I = new Worker(new URL('./worker.js', import.meta.url))
+      const built = new URL('../../dist/src/log/worker.js', import.meta.url)
       import fs from 'node:fs'
       const note = "import './not-this.js'" // import './nor-this.js'
       const fixture = new URL('./fixture.json', import.meta.url)`
@@ -52,6 +53,7 @@ describe('an import', () => {
       'src/log/g.ts',
       'src/log/h.ts',
       'src/log/i.ts',
+      'src/log/worker.ts',
       'src/log/worker.ts',
     ])
   })

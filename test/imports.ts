@@ -93,7 +93,13 @@ export function importsOf(file: string, text: string): Import[] {
   const add = (target: ts.Node | undefined): void => {
     if (target === undefined || !ts.isStringLiteralLike(target) || !/^\.\.?\/.*\.m?js$/.test(target.text)) return
     const path = normalize(join(dirname(file), target.text))
-    imports.push({ from: file, to: path.split(sep).join('/').replace(/\.js$/, '.ts') })
+    // Worker threads are started from what was compiled; it stands for its source.
+    const to = path
+      .split(sep)
+      .join('/')
+      .replace(/^dist\//, '')
+      .replace(/\.js$/, '.ts')
+    imports.push({ from: file, to })
   }
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier)

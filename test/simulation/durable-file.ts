@@ -2,7 +2,7 @@ import { MemoryFile } from '../../src/fs/memory-file.js'
 import { type Losses, survivingPrefix } from './losses.js'
 import type { SeededRandom } from './seeded-random.js'
 
-export const SECTOR_BYTES = 512
+const SECTOR_BYTES = 512
 
 interface Change {
   readonly serial: number
@@ -36,8 +36,9 @@ export class DurableFile {
   }
 
   wrote(source: Uint8Array, start: number, length: number, offset: number): void {
-    if (length > 0)
-      this.#changed(offset, source.slice(start, start + length), false, Math.max(this.#size, offset + length))
+    if (length === 0) return
+    const end = offset + length
+    this.#changed(offset, source.slice(start, start + length), false, Math.max(this.#size, end))
   }
 
   truncated(bytes: number): void {

@@ -190,6 +190,15 @@ describe('rot', () => {
     expect(() => disk.corrupt('/db/a', 20, 1)).toThrow(RangeError)
   })
 
+  it('stays where it is when the power goes', () => {
+    const { disk, file } = withFile()
+    put(file, 1, 10)
+    file.syncSync()
+    const after = disk.crash()
+    after.corrupt('/db/a', 3, 2)
+    expect(after.crash().snapshotFiles().get('/db/a')).toEqual(Uint8Array.of(1, 1, 1, 3, 1, 1, 1, 1, 1, 1))
+  })
+
   it('cuts files for good', () => {
     const { disk, file } = withFile()
     put(file, 1, 10)

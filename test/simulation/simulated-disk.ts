@@ -233,11 +233,12 @@ export class SimulatedDisk implements FileSystem, Drive {
   /** Flips the bits of `xor` in one byte, on the disk and in what is read from now on. */
   corrupt(path: string, offset: number, xor: number): void {
     const file = this.#cache.tree.file(path, 'corrupt')
+    const durable = this.#durable(file)
     const byte = new Uint8Array(1)
     if (file.read(byte, 0, 1, offset) === 0) throw new RangeError(`${path} has no byte ${offset}`)
     byte[0]! ^= xor
     file.write(byte, 0, 1, offset)
-    this.#durable(file).rot(offset, xor)
+    durable.rot(offset, xor)
   }
 
   /** Cuts a file short for good. */
