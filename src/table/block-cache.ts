@@ -14,7 +14,8 @@ export type ParseBlock = (bytes: Uint8Array, end: number) => Resident
 /**
  * - `keep`: a lookup wants it and may want it again.
  * - `pass`: a scan wants it; it is the first to go when room is needed.
- * - `skip`: a compaction wants it and will delete the file afterwards; it does not enter the cache at all.
+ * - `skip`: a compaction wants it and will delete the file afterwards, or an audit that is to see the disk itself. It is
+ *   always read on this thread, and passes the cache by.
  */
 export type CacheMode = 'keep' | 'pass' | 'skip'
 
@@ -123,7 +124,7 @@ export class BlockCache {
     mode: CacheMode,
   ): Resident {
     this.misses++
-    if (!this.blocking && this.#pace.slow) {
+    if (!this.blocking && this.#pace.slow && mode !== 'skip') {
       throw new BlockNotResident(() => this.#load(source, parent, ordinal, offset, storedBytes, parse))
     }
     const keep = storedBytes > SCRATCH_BYTES

@@ -42,6 +42,7 @@ const TAIL_BYTES = 12
 const LONGEST_HEADER_BYTES = 5 * 3 + 1 + MOST_POSITION_BYTES + EXPIRY_BYTES
 const TWO_32 = 2 ** 32
 const KEPT_BUFFER_BYTES = 1024 * 1024
+const TAIL_ROOM_BYTES = 4096
 
 const varint = new VarintReader()
 
@@ -153,7 +154,9 @@ export class BlockWriter {
   #reserve(more: number): void {
     const needed = this.#end + more
     if (needed <= this.bytes.length) return
-    const larger = new Uint8Array(Math.max(needed, this.bytes.length < KEPT_BUFFER_BYTES ? this.bytes.length * 2 : 0))
+    // Behind a huge value there is room for the tail, so that it is not copied again for that.
+    const roomy = this.bytes.length < KEPT_BUFFER_BYTES ? this.bytes.length * 2 : 0
+    const larger = new Uint8Array(Math.max(needed + TAIL_ROOM_BYTES, roomy))
     larger.set(this.bytes.subarray(0, this.#end))
     this.bytes = larger
   }

@@ -2,7 +2,9 @@ import { compareBytes } from '../bytes/compare.js'
 import { SiltstoneError } from '../bytes/errors.js'
 import { KIND_DELETE, KIND_PUT_EXPIRING } from '../log/operation.js'
 import { type DataBlock, entryKind, entryPosition } from './block.js'
+import type { CacheMode } from './block-cache.js'
 import { EntryGroup } from './entry-group.js'
+import { type FilterBlock, keyHash, type TableFilter } from './filter.js'
 import type { TableProperties } from './properties.js'
 import type { BlockWalk } from './table-cursor.js'
 
@@ -16,19 +18,19 @@ export interface AuditFinding {
 export interface AuditedTable extends BlockWalk {
   readonly file: { readonly path: string }
   readonly properties: TableProperties
-  mayContain(hash: number): boolean
+  readonly hasFilter: boolean
+  filterBlock(mode: CacheMode): FilterBlock
 }
 
 type Count = 'entryCount' | 'deletionCount' | 'expiringCount' | 'rawKeyBytes' | 'rawValueBytes' | 'dataBlockCount'
 
 /**
  * Reads every block of a table from the disk and holds what is in them to each other: checksums, the order of keys and
- * versions across blocks, and the counts that the properties promise. A damaged block is one finding, and the audit goes on.
+ * versions across blocks, the filter, and the counts that the properties promise. A damaged block is one finding, and the audit goes on.
  */
 export function auditTable(table: AuditedTable): AuditFinding[] {
   const path = table.file.path
   const findings: AuditFinding[] = []
-  const order = new OrderAudit()
   const attempt = <T>(read: () => T): T | undefined => {
     try {
       return read()
@@ -42,7 +44,8 @@ export function auditTable(table: AuditedTable): AuditFinding[] {
       return undefined
     }
   }
-  attempt(() => table.mayContain(0))
+  const filter = table.hasFilter ? attempt(() => table.filterBlock('skip')) : undefined
+  const order = new OrderAudit(filter?.filter)
   for (let p = 0; p < table.partitionCount; p++) {
     const partition = attempt(() => table.partition(p, 'skip'))
     for (let b = 0; b < (partition?.count ?? 0); b++) {
@@ -72,8 +75,13 @@ class OrderAudit {
     dataBlockCount: 0,
   }
   readonly #group = new EntryGroup()
+  readonly #filter: TableFilter | undefined
   #lastKey: Uint8Array | undefined
   #lastPosition = 0
+
+  constructor(filter: TableFilter | undefined) {
+    this.#filter = filter
+  }
 
   /** Takes the next block and says what is wrong with its order. */
   read(block: DataBlock): string | undefined {
@@ -108,6 +116,7 @@ class OrderAudit {
     if (comparison > 0) return 'keys are out of order'
     if (comparison === 0 && isFirstOfBlock) return 'the versions of a key are spread over two blocks'
     if (comparison === 0 && position >= lastPosition) return 'the versions of a key are out of order'
+    if (this.#filter?.hasHash(keyHash(group.keys, start, end)) === false) return 'the filter denies a key that is there'
     return undefined
   }
 }

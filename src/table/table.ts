@@ -114,7 +114,7 @@ export class Table implements BlockSource, BlockWalk {
   /** Whether a key with this hash (`keyHash`) may be in the table; false is certain. */
   mayContain(hash: number): boolean {
     if (!this.#hasUsableFilter) return this.#top.count > 0
-    return this.#filterBlock().filter.hasHash(hash)
+    return this.filterBlock('keep').filter.hasHash(hash)
   }
 
   /**
@@ -122,7 +122,7 @@ export class Table implements BlockSource, BlockWalk {
    * caller's to ask. `hash` is the key's `keyHash`.
    */
   lookup(key: Uint8Array, keyStart: number, keyEnd: number, hash: number, limit: Position, found: Found): boolean {
-    if (this.#hasUsableFilter && !this.#filterBlock().filter.hasHash(hash)) return false
+    if (this.#hasUsableFilter && !this.filterBlock('keep').filter.hasHash(hash)) return false
     if (this.#top.count === 0) return false
     const partition = this.partition(this.#top.find(key, keyStart, keyEnd), 'keep')
     const block = this.block(partition, partition.find(key, keyStart, keyEnd), 'keep')
@@ -183,15 +183,20 @@ export class Table implements BlockSource, BlockWalk {
     return this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode) as DataBlock
   }
 
-  #filterBlock(): FilterBlock {
+  get hasFilter(): boolean {
+    return this.#filter.bytes > 0
+  }
+
+  /** Requires: `hasFilter`. */
+  filterBlock(mode: CacheMode): FilterBlock {
     const ordinal = this.#top.count
     const present = this.#top.children[ordinal]
-    if (present !== undefined) {
+    if (present !== undefined && mode !== 'skip') {
       this.#cache.hits++
-      present.use(true)
+      present.use(mode === 'keep')
       return present as FilterBlock
     }
     const { offset, bytes } = this.#filter
-    return this.#cache.fetch(this, this.#top, ordinal, offset, bytes, parseFilter, 'keep') as FilterBlock
+    return this.#cache.fetch(this, this.#top, ordinal, offset, bytes, parseFilter, mode) as FilterBlock
   }
 }

@@ -151,6 +151,13 @@ test('a walk is taken up again after every load, both ways', async () => {
   expect(seen).toEqual(entries.slice(0, 999).toReversed())
 })
 
+test('an audit reads the disk itself, on this thread, however slow it is', () => {
+  const files = written()
+  const { table } = openTable(files, { cache: slowCache(files, 1 << 20) })
+  files.contents.get('7.table')![100]! ^= 1
+  expect(table.verify()).toMatchObject([{ file: '7.table', offset: 0 }])
+})
+
 test('one block wanted by many is read once', async () => {
   const files = written()
   const { table } = openTable(files, { cache: slowCache(files, 1 << 20) })
