@@ -91,10 +91,10 @@ export class MemtableCursor implements Cursor {
     if (this.seenModifications === index.modifications) return this.place
     let place = index.placeAtOrAfter(this.keyBytes, this.keyStart, this.keyEnd)
     // Only newer versions can have come before this one. It was replaced itself only if nobody is to see it any more;
-    // then the newest version of the key stands in its place.
+    // then the version in its place is the last that is not older.
     while (index.referenceAt(place) > this.reference) {
       const following = index.placeAfter(place)
-      if (following < 0 || !index.sameKey(place, following)) break
+      if (following < 0 || index.referenceAt(following) < this.reference || !index.sameKey(place, following)) break
       place = following
     }
     return place
