@@ -1,6 +1,6 @@
 // Installs and builds whatever is missing or stale; the first half of `npm start` and `npm test`. Needs nothing but Node.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -22,20 +22,29 @@ function newestSource(directory) {
 
 function run(what, command, args) {
   process.stderr.write(`${what} …\n`)
-  const done = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], shell: false })
-  if (done.status === 0) return
-  process.stderr.write(`${what} failed: ${command} ${args.join(' ')}\n`)
-  process.exit(done.status ?? 1)
+  const done = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 'inherit'] })
+  return done.status === 0
+}
+
+function fail(what) {
+  process.stderr.write(`${what} failed; what is above says why\n`)
+  process.exit(1)
 }
 
 if (modifiedAt(installedStamp) < modifiedAt(join(root, 'package-lock.json'))) {
-  run('Installing packages', process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--loglevel=error'])
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+  if (!run('Installing packages', npm, ['ci', '--loglevel=error'])) fail('Installing packages')
 }
 
 const sources = Math.max(...['src', 'tools', 'bench'].map(newestSource), modifiedAt(join(root, 'tsconfig.json')))
 if (modifiedAt(builtStamp) < sources) {
   const startedAt = new Date()
-  run('Building', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'src/tsconfig.json'])
-  mkdirSync(dirname(builtStamp), { recursive: true })
-  writeFileSync(builtStamp, `${startedAt.toISOString()}\n`)
+  const built = run('Building', process.execPath, [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    'src/tsconfig.json',
+  ])
+  // Types that do not fit are for `npm test` to count; what was emitted runs all the same.
+  if (!built && !existsSync(dirname(builtStamp))) fail('Building')
+  if (built) writeFileSync(builtStamp, `${startedAt.toISOString()}\n`)
 }

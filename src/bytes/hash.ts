@@ -67,7 +67,23 @@ function shortHash32(bytes: Uint8Array, start: number, end: number, seed: number
 /** XXH32 of a byte range. Requires: `loadHash` has run, unless the range is short. */
 export function hash32(bytes: Uint8Array, start: number, end: number, seed: number): number {
   if (end - start <= SHORT_BYTES) return shortHash32(bytes, start, end, seed)
+  if (end - start > WHOLE_BYTES) return streamedHash32(bytes, start, end, seed)
   return wasm!.h32Raw(bytes.subarray(start, end), seed)
+}
+
+// The memory of the WebAssembly module grows to the longest input and never shrinks, so long ones go in pieces.
+const WHOLE_BYTES = 1024 * 1024
+
+function streamedHash64(bytes: Uint8Array, start: number, end: number): bigint {
+  const hash = wasm!.create64()
+  for (let at = start; at < end; at += WHOLE_BYTES) hash.update(bytes.subarray(at, Math.min(end, at + WHOLE_BYTES)))
+  return hash.digest()
+}
+
+function streamedHash32(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  const hash = wasm!.create32(seed)
+  for (let at = start; at < end; at += WHOLE_BYTES) hash.update(bytes.subarray(at, Math.min(end, at + WHOLE_BYTES)))
+  return hash.digest()
 }
 
 const words = new Uint32Array(2)
@@ -78,6 +94,6 @@ const wide = new BigUint64Array(words.buffer)
  * Requires: `loadHash` has run.
  */
 export function blockHash(bytes: Uint8Array, start: number, end: number, seed: number): number {
-  wide[0] = wasm!.h64Raw(bytes.subarray(start, end))
+  wide[0] = end - start <= WHOLE_BYTES ? wasm!.h64Raw(bytes.subarray(start, end)) : streamedHash64(bytes, start, end)
   return (words[0]! ^ seed) >>> 0
 }

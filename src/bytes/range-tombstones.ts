@@ -65,13 +65,20 @@ export class RangeTombstones {
     for (let i = 0; i < other.size; i++) this.#cover(other.#starts[i]!, other.#ends[i], other.#positions[i]!)
   }
 
+  /** The fragment that a key lies in, or -1. */
+  fragmentAt(key: Uint8Array, start: number, end: number): number {
+    if (this.#starts.length === 0) return -1
+    const fragment = this.#lastStartingAtOrBefore(key, start, end)
+    if (fragment < 0) return -1
+    const fragmentEnd = this.#ends[fragment]
+    const isBehind = fragmentEnd !== undefined && compareBytes(fragmentEnd, 0, fragmentEnd.length, key, start, end) <= 0
+    return isBehind ? -1 : fragment
+  }
+
   /** The newest tombstone below `limit` that covers the key, or 0. */
   coveringPosition(key: Uint8Array, start: number, end: number, limit: Position): Position {
-    if (this.#starts.length === 0) return 0
-    const fragment = this.#lastStartingAtOrBefore(key, start, end)
+    const fragment = this.fragmentAt(key, start, end)
     if (fragment < 0) return 0
-    const fragmentEnd = this.#ends[fragment]
-    if (fragmentEnd !== undefined && compareBytes(fragmentEnd, 0, fragmentEnd.length, key, start, end) <= 0) return 0
     const positions = this.#positions[fragment]!
     for (let i = 0; i < positions.length; i++) if (positions[i]! < limit) return positions[i]!
     return 0

@@ -1,6 +1,6 @@
 import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
-import type { FileSystem } from '../fs/file-system.js'
+import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { LOG_HEADER_BYTES, type LogHeader, putLogHeader } from './log-header.js'
 import { LONGEST_RECORD_BYTES, RECORD_HEADER_BYTES, sealRecord } from './record.js'
 import { Segment } from './segment.js'
@@ -24,8 +24,11 @@ export class CommitLog {
   /** Set when a failed write could not be cut off again: nothing may be appended behind it. */
   private tailUncut = false
   private syncedUpTo: Position
+  private resting: boolean
 
-  constructor(fs: FileSystem, directory: string, active: Segment, syncedUpTo: Position) {
+  /** `resting`: the last session ended in order and nothing was written since; `wake` comes before the first record. */
+  constructor(fs: FileSystem, directory: string, active: Segment, syncedUpTo: Position, resting = false) {
+    this.resting = resting
     this.fs = fs
     this.directory = directory
     this.current = active
@@ -47,9 +50,18 @@ export class CommitLog {
     return this.syncedUpTo
   }
 
-  /** Whether a record with this much payload fits into the active segment. */
+  get isResting(): boolean {
+    return this.resting
+  }
+
+  /** From now on the log is written to. */
+  wake(): void {
+    this.resting = false
+  }
+
+  /** Whether a record with this much payload can be added to the active segment as it is. */
   fits(payloadBytes: number): boolean {
-    return this.current.end + RECORD_HEADER_BYTES + payloadBytes <= this.current.bytes.length
+    return !this.resting && this.current.end + RECORD_HEADER_BYTES + payloadBytes <= this.current.bytes.length
   }
 
   /** Where the payload of the next record goes. Requires: it fits. */
@@ -61,6 +73,7 @@ export class CommitLog {
   endRecord(payloadEnd: number, operationCount: number): void {
     const { current } = this
     const start = current.end
+    assert(payloadEnd - start > RECORD_HEADER_BYTES && operationCount > 0, 'a record holds something')
     assert(payloadEnd - start <= LONGEST_RECORD_BYTES, 'a record is shorter than 2 GiB')
     sealRecord(current.bytes, start, payloadEnd, current.number, operationCount, current.base + start, this.syncedUpTo)
     current.end = payloadEnd
@@ -78,13 +91,8 @@ export class CommitLog {
   writePending(): void {
     const { current } = this
     this.cutTail()
-    const file = current.file!
     try {
-      for (let offset = current.written; offset < current.end; ) {
-        const written = file.writeSync(current.bytes, offset, current.end - offset, offset)
-        if (written <= 0) throw new SiltstoneError('SILT_IO', `Writing ${current.path} made no progress`)
-        offset += written
-      }
+      writeAll(current.file!, current.bytes, current.written, current.end)
     } catch (error) {
       this.dropPending()
       this.tailUncut = true
@@ -120,8 +128,9 @@ export class CommitLog {
     const { current, unsynced, namesPending } = this
     const target = current.written
     const older = unsynced.slice()
+    // A segment that is retired meanwhile has no file any more, and needs none: its content stands in tables.
     for (const segment of older) await segment.file?.sync()
-    await current.file!.sync()
+    await current.file?.sync()
     if (namesPending) await this.fs.syncDirectory(this.directory)
     this.markSynced(current, target, older, namesPending)
   }
@@ -158,14 +167,33 @@ export class CommitLog {
     this.cutTail()
   }
 
-  /** Goes on in a new segment. Requires: nothing is pending. */
+  /**
+   * Goes on in a new segment. Requires: nothing is pending. Refused while a failed write is still in the file: nobody would
+   * cut it off a sealed segment, and recovery would stop there.
+   */
   rotate(next: Segment): Segment {
+    try {
+      this.cutTail()
+    } catch (error) {
+      this.discard(next)
+      throw error
+    }
     const sealed = this.current
     assert(sealed.written === sealed.end, 'a segment is sealed only when all of it is written')
     if (sealed.synced < sealed.written) this.unsynced.push(sealed)
     this.current = next
     this.namesPending = true
     return sealed
+  }
+
+  /** A segment that nothing was written to must not stay: the next one to follow the same end would not be believed. */
+  private discard(segment: Segment): void {
+    segment.closeFile()
+    try {
+      this.fs.removeSync(segment.path)
+    } catch {
+      // The disk refuses everything; the error that led here says so.
+    }
   }
 
   /** A sealed segment is not needed any more: its content stands in tables. */
@@ -175,6 +203,11 @@ export class CommitLog {
   }
 
   close(): void {
+    try {
+      this.cutTail()
+    } catch {
+      // Whoever wrote it was told that it failed; that the next opening may find it is all that is left to say.
+    }
     for (const segment of this.unsynced) segment.closeFile()
     this.current.closeFile()
   }
@@ -187,9 +220,7 @@ export function createSegment(fs: FileSystem, path: string, header: LogHeader): 
   try {
     const file = fs.openSync(path, 'create')
     try {
-      for (let offset = 0; offset < LOG_HEADER_BYTES; ) {
-        offset += file.writeSync(bytes, offset, LOG_HEADER_BYTES - offset, offset)
-      }
+      writeAll(file, bytes, 0, LOG_HEADER_BYTES)
     } catch (error) {
       file.closeSync()
       fs.removeSync(path)
@@ -198,5 +229,14 @@ export function createSegment(fs: FileSystem, path: string, header: LogHeader): 
     return new Segment(header, path, bytes, file)
   } catch (error) {
     throw ioError(error, 'create', path)
+  }
+}
+
+/** Writes a range of a segment's memory to the same place in its file, however many calls that takes. */
+function writeAll(file: FileHandle, bytes: Uint8Array, start: number, end: number): void {
+  for (let offset = start; offset < end; ) {
+    const written = file.writeSync(bytes, offset, end - offset, offset)
+    if (written <= 0) throw new SiltstoneError('SILT_IO', `Writing ${file.path} made no progress`)
+    offset += written
   }
 }

@@ -1,0 +1,26 @@
+/**
+ * Siltstone: an ordered key-value storage engine for Node, an LSM tree without native code.
+ *
+ * @packageDocumentation
+ */
+
+export type { Clock } from './bytes/clock.js'
+export type { CompressionName } from './bytes/compression.js'
+export { SiltstoneError, type SiltstoneErrorCode, type SiltstoneErrorDetails } from './bytes/errors.js'
+export type { FileHandle, FileLock, FileStatus, FileSystem, OpenMode } from './fs/file-system.js'
+export { MemoryFileSystem } from './fs/memory-file-system.js'
+export type { LogLoss } from './log/recovery.js'
+export type { Batch, BatchOperation, BatchPutOptions, KeyspaceReference } from './store/batch.js'
+export type { RangeOptions } from './store/bounds.js'
+export { type CompactOptions, Database, open } from './store/database.js'
+export { destroy } from './store/destroy.js'
+export type { CustomEncoding, EncodingName, EncodingOption } from './store/encoding.js'
+export { Keyspace, type PutOptions } from './store/keyspace.js'
+export type { KeyspaceOptions, OpenOptions } from './store/options.js'
+export type { Reader, ReadOptions, ReadPoint } from './store/reader.js'
+export type { RecoveryReport } from './store/recover.js'
+export type { Scan, ScanOptions } from './store/scan.js'
+export type { Snapshot } from './store/snapshot.js'
+export type { StoreStats } from './store/stats.js'
+export type { WriteOptions } from './store/write-target.js'
+export type { CompactionStyle } from './tree/tree-options.js'

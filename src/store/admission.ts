@@ -1,0 +1,98 @@
+import type { Clock } from '../bytes/clock.js'
+import type { Pressure } from '../tree/pressure.js'
+import { holdProcess } from './keep-alive.js'
+
+/** What slowed writers down, by reason. */
+export interface Stall {
+  readonly reason: string
+  readonly count: number
+  readonly totalMs: number
+}
+
+/**
+ * Paces writers by the debt of compaction: early and smoothly, so that nobody is ever stopped. From a debt of 1 on writers pay for
+ * the bytes they write with time; the nearer to 2, the dearer the byte.
+ */
+export class Admission {
+  /** At a debt of 1 writers are held to this rate … */
+  private static readonly GENTLE_BYTES_PER_MS = 64 * 1024
+  /** … and at 2 to this one, slower than any disk compacts. */
+  private static readonly HARSH_BYTES_PER_MS = 2 * 1024
+  private static readonly LONGEST_DELAY_MS = 20
+
+  private readonly clock: Clock
+  private readonly stallsByReason = new Map<string, { count: number; totalMs: number }>()
+  private bytesPerMs = Number.POSITIVE_INFINITY
+  private reason = ''
+  /** Time that was written on credit. */
+  private owedMs = 0
+  private paidUntil = 0
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  /** Takes note of a new debt. It moves only when a segment is sealed and when a flush or a compaction ends, so writes do not ask. */
+  update(pressure: Pressure): void {
+    const debt = Math.min(pressure.debt, 2)
+    if (debt < 1) {
+      this.bytesPerMs = Number.POSITIVE_INFINITY
+      this.owedMs = 0
+      return
+    }
+    const harshness = Admission.HARSH_BYTES_PER_MS / Admission.GENTLE_BYTES_PER_MS
+    this.bytesPerMs = Admission.GENTLE_BYTES_PER_MS * harshness ** (debt - 1)
+    this.reason = pressure.reason ?? 'compaction is behind'
+  }
+
+  /** Writes that were let in. */
+  charge(bytes: number): void {
+    if (this.bytesPerMs === Number.POSITIVE_INFINITY) return
+    const now = performance.now()
+    this.owedMs = Math.max(0, this.owedMs - (now - this.paidUntil)) + bytes / this.bytesPerMs
+    this.paidUntil = now
+  }
+
+  /** How long the next group waits; whole milliseconds, because timers know no shorter time. */
+  delayMs(): number {
+    if (this.owedMs < 1) return 0
+    const delayMs = Math.min(Math.floor(this.owedMs), Admission.LONGEST_DELAY_MS)
+    this.count(delayMs)
+    return delayMs
+  }
+
+  after(delayMs: number, callback: () => void): void {
+    const release = holdProcess()
+    this.clock.after(delayMs, () => {
+      release()
+      callback()
+    })
+  }
+
+  /** The same for a writer that owns the thread: it sleeps. */
+  chargeSync(bytes: number): void {
+    if (this.bytesPerMs === Number.POSITIVE_INFINITY) return
+    this.charge(bytes)
+    const delayMs = this.delayMs()
+    if (delayMs > 0) Atomics.wait(SLEEP, 0, 0, delayMs)
+  }
+
+  /** Counts a stop: a writer that had to wait for a flush. */
+  countStop(reason: string, ms: number): void {
+    this.reason = reason
+    this.count(ms)
+  }
+
+  private count(ms: number): void {
+    const stall = this.stallsByReason.get(this.reason) ?? { count: 0, totalMs: 0 }
+    stall.count++
+    stall.totalMs += ms
+    this.stallsByReason.set(this.reason, stall)
+  }
+
+  stalls(): Stall[] {
+    return [...this.stallsByReason].map(([reason, stall]) => ({ reason, ...stall }))
+  }
+}
+
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))

@@ -1,0 +1,210 @@
+import { invalid, SiltstoneError } from '../bytes/errors.js'
+import { describe } from './encoding.js'
+import {
+  checkSizes,
+  deleteByteBound,
+  expiryOf,
+  type Prepared,
+  putByteBound,
+  putDelete,
+  putPut,
+  putTree,
+  treeByteBound,
+} from './operations.js'
+import type { TreeState } from './tree-state.js'
+import type { WriteOptions, WriteTarget } from './write-target.js'
+
+/** A keyspace by its handle or its name; its own encodings apply. */
+// biome-ignore lint/suspicious/noExplicitAny: a batch mixes keyspaces of any types, and types of functions vary both ways
+export type KeyspaceReference = WriteTarget<any, any> | string
+
+/** One operation of `db.batch([…])`. */
+export type BatchOperation<K, V> =
+  | { type: 'put'; key: K; value: V; ttl?: number; keyspace?: undefined }
+  | { type: 'del'; key: K; keyspace?: undefined }
+  | { type: 'put'; key: unknown; value: unknown; ttl?: number; keyspace: KeyspaceReference }
+  | { type: 'del'; key: unknown; keyspace: KeyspaceReference }
+
+/** What an operation of a chained batch takes. */
+export interface BatchPutOptions {
+  ttl?: number
+  keyspace?: KeyspaceReference
+}
+
+/** Operations that are prepared and wait for their record, column by column: no object per operation. */
+class Pending {
+  readonly states: TreeState[] = []
+  readonly keys: Prepared[] = []
+  /** `undefined` for a deletion. */
+  readonly values: (Prepared | undefined)[] = []
+  readonly expiries: number[] = []
+  byteBound = 0
+
+  get length(): number {
+    return this.keys.length
+  }
+
+  put(state: TreeState, key: Prepared, value: Prepared, expiresAt: number): void {
+    checkSizes(key, value)
+    this.add(state, key, value, expiresAt)
+    this.byteBound += putByteBound(key, value)
+  }
+
+  del(state: TreeState, key: Prepared): void {
+    checkSizes(key, '')
+    this.add(state, key, undefined, 0)
+    this.byteBound += deleteByteBound(key)
+  }
+
+  private add(state: TreeState, key: Prepared, value: Prepared | undefined, expiresAt: number): void {
+    this.states.push(state)
+    this.keys.push(key)
+    this.values.push(value)
+    this.expiries.push(expiresAt)
+  }
+}
+
+/** Encodes the operations as one record and commits it. */
+function commitPending<K, V>(
+  keyspace: WriteTarget<K, V>,
+  pending: Pending,
+  sync: boolean,
+  onThisThread: boolean,
+): Promise<void> {
+  const { pipeline } = keyspace.engine
+  if (pending.length === 0) return Promise.resolve()
+  const created = [...new Set(pending.states)].filter((state) => state.tree === undefined)
+  let bound = pending.byteBound
+  for (const state of created) bound += treeByteBound(state)
+  if (bound > MOST_BATCH_BYTES) {
+    throw invalid('A batch has at most 1 GiB; write it in parts')
+  }
+  let offset = pipeline.begin(bound)
+  const { bytes } = pipeline
+  for (const state of created) offset = putTree(bytes, offset, state)
+  const { states, keys, values, expiries, length } = pending
+  for (let i = 0; i < length; i++) {
+    const value = values[i]
+    offset =
+      value === undefined
+        ? putDelete(bytes, offset, states[i]!, keys[i]!)
+        : putPut(bytes, offset, states[i]!, keys[i]!, value, expiries[i]!)
+  }
+  const count = created.length + length
+  if (!onThisThread) return pipeline.commit(offset, count, sync)
+  pipeline.commitSync(offset, count, sync)
+  return Promise.resolve()
+}
+
+// A record's length is an integer of 31 bits, and its memory is one allocation.
+const MOST_BATCH_BYTES = 2 ** 30
+
+/** Commits an array of operations. @internal */
+export function writeOperations<K, V>(
+  keyspace: WriteTarget<K, V>,
+  operations: readonly BatchOperation<K, V>[],
+  options: WriteOptions | undefined,
+  onThisThread = false,
+): Promise<void> {
+  if (!Array.isArray(operations)) throw invalid(`batch takes an array of operations, not ${describe(operations)}`)
+  keyspace.engine.checkOpen()
+  const sync = keyspace.syncOf(options)
+  const pending = new Pending()
+  for (let i = 0; i < operations.length; i++) {
+    const operation = operations[i]! as BatchOperation<unknown, unknown>
+    const target = targetOf(keyspace, operation?.keyspace)
+    if (operation?.type === 'put') {
+      const expiresAt = expiryOf(operation.ttl, keyspace.engine.clock.now())
+      pending.put(target.state, target.prepareKey(operation.key), target.prepareValue(operation.value), expiresAt)
+    } else if (operation?.type === 'del') pending.del(target.state, target.prepareKey(operation.key))
+    else throw invalid(`Operation ${i} of the batch must have type 'put' or 'del', not ${describe(operation)}`)
+  }
+  return commitPending(keyspace, pending, sync, onThisThread)
+}
+
+function targetOf<K, V>(keyspace: WriteTarget<K, V>, reference: unknown): WriteTarget<unknown, unknown> {
+  if (reference === undefined) return keyspace as unknown as WriteTarget<unknown, unknown>
+  return keyspace.family.resolve(reference)
+}
+
+/**
+ * A batch to chain: nothing is written before `write`, and then all of it at once. What it is given is copied when it is given.
+ *
+ * @example
+ * await db.batch().put('a', '1').put('b', '2', { ttl: 1000 }).del('c').write({ sync: true })
+ */
+export class Batch<K, V> {
+  private readonly keyspace: WriteTarget<K, V>
+  private pending = new Pending()
+  private written = false
+
+  /** @internal Batches come from `db.batch()`. */
+  constructor(keyspace: WriteTarget<K, V>) {
+    this.keyspace = keyspace
+  }
+
+  /** How many operations it holds. */
+  get length(): number {
+    return this.pending.length
+  }
+
+  /** Sets a key when the batch is written. */
+  put(key: K, value: V, options?: { ttl?: number }): this
+  put(key: unknown, value: unknown, options: BatchPutOptions & { keyspace: KeyspaceReference }): this
+  put(key: unknown, value: unknown, options: BatchPutOptions | undefined = {}): this {
+    this.checkUnwritten()
+    const target = targetOf(this.keyspace, options.keyspace)
+    const expiresAt = expiryOf(options.ttl, this.keyspace.engine.clock.now())
+    this.pending.put(target.state, owned(target.prepareKey(key)), owned(target.prepareValue(value)), expiresAt)
+    return this
+  }
+
+  /** Removes a key when the batch is written. */
+  del(key: K): this
+  del(key: unknown, options: { keyspace: KeyspaceReference }): this
+  del(key: unknown, options: { keyspace?: KeyspaceReference } = {}): this {
+    this.checkUnwritten()
+    const target = targetOf(this.keyspace, options.keyspace)
+    this.pending.del(target.state, owned(target.prepareKey(key)))
+    return this
+  }
+
+  /** Forgets everything the batch holds. */
+  clear(): this {
+    this.checkUnwritten()
+    this.pending = new Pending()
+    return this
+  }
+
+  /** Commits the batch. */
+  write(options?: WriteOptions): Promise<void> {
+    try {
+      return this.commit(options, false)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** The same on this thread. */
+  writeSync(options?: WriteOptions): void {
+    this.commit(options, true)
+  }
+
+  private commit(options: WriteOptions | undefined, onThisThread: boolean): Promise<void> {
+    this.checkUnwritten()
+    const sync = this.keyspace.syncOf(options)
+    const done = commitPending(this.keyspace, this.pending, sync, onThisThread)
+    this.written = true
+    return done
+  }
+
+  private checkUnwritten(): void {
+    this.keyspace.engine.checkOpen()
+    if (this.written) throw new SiltstoneError('SILT_NOT_OPEN', 'The batch was written already; make a new one')
+  }
+}
+
+/** Bytes given to a chained batch may change before it is written. */
+function owned(prepared: Prepared): Prepared {
+  return typeof prepared === 'string' ? prepared : prepared.slice()
+}

@@ -1,0 +1,65 @@
+import { compareKeys, prefixEnd } from '../bytes/compare.js'
+import { invalid } from '../bytes/errors.js'
+import { LONGEST_KEY_BYTES } from '../log/operation.js'
+import { type KeyRange, successor } from '../tree/key-range.js'
+import { describe, type Encoding, preparedByteBound, putPrepared } from './encoding.js'
+
+/** Which keys: bounds in the keyspace's own encoding. `gte` wins over `gt`, `lte` over `lt`; `prefix` narrows further. */
+export interface RangeOptions<K> {
+  /** Keys above this one. */
+  gt?: K
+  /** Keys at or above this one. */
+  gte?: K
+  /** Keys below this one. */
+  lt?: K
+  /** Keys at or below this one. */
+  lte?: K
+  /** Keys that begin with these bytes. */
+  prefix?: K
+}
+
+export const EMPTY_RANGE: KeyRange = { start: new Uint8Array(0), end: new Uint8Array(0) }
+
+/** A key as bytes of its own. */
+export function encodeKey<K>(encoding: Encoding<K>, key: K, what = 'A key'): Uint8Array {
+  if (key === undefined || key === null) throw invalid(`${what} cannot be ${describe(key)}`)
+  const prepared = encoding.prepare(key)
+  const bytes = new Uint8Array(preparedByteBound(prepared))
+  const length = putPrepared(bytes, 0, prepared)
+  checkKeyLength(length)
+  return length === bytes.length ? bytes : bytes.slice(0, length)
+}
+
+export function checkKeyLength(bytes: number): void {
+  if (bytes > LONGEST_KEY_BYTES) {
+    throw invalid(`A key has at most ${LONGEST_KEY_BYTES.toLocaleString('en')} bytes; this one has ${bytes}`)
+  }
+}
+
+/** The half-open byte range that the options describe; an empty one where they contradict each other. */
+export function resolveRange<K>(encoding: Encoding<K>, options: RangeOptions<K>): KeyRange {
+  const { gt, gte, lt, lte, prefix } = options
+  let start: Uint8Array = new Uint8Array(0)
+  let end: Uint8Array | undefined
+  if (gte !== undefined) start = encodeKey(encoding, gte, 'Bound gte')
+  else if (gt !== undefined) start = following(encodeKey(encoding, gt, 'Bound gt'))
+  if (lte !== undefined) end = successor(encodeKey(encoding, lte, 'Bound lte'))
+  else if (lt !== undefined) end = encodeKey(encoding, lt, 'Bound lt')
+  if (prefix !== undefined) {
+    const low = encodeKey(encoding, prefix, 'Bound prefix')
+    const high = prefixEnd(low)
+    if (compareKeys(low, start) > 0) start = low
+    if (high !== undefined && (end === undefined || compareKeys(high, end) < 0)) end = high
+  }
+  return end !== undefined && compareKeys(start, end) >= 0 ? EMPTY_RANGE : { start, end }
+}
+
+/** The smallest key above a key; of the longest keys it is not the one with a zero behind it, which no key can have. */
+function following(key: Uint8Array): Uint8Array {
+  if (key.length < LONGEST_KEY_BYTES) return successor(key)
+  return prefixEnd(key) ?? successor(key)
+}
+
+export function isEmptyRange(range: KeyRange): boolean {
+  return range.end !== undefined && compareKeys(range.start, range.end) >= 0
+}

@@ -1,0 +1,246 @@
+import { SiltstoneError } from '../bytes/errors.js'
+import type { Position } from '../bytes/units.js'
+import type { CommitLog } from '../log/commit-log.js'
+import type { Admission } from './admission.js'
+import type { Turn } from './turn.js'
+
+/** What the pipeline needs of the store around it. */
+export interface CommitTarget {
+  /** Indexes the records between two offsets of the active segment. */
+  apply(start: number, end: number): void
+  /** Sees to it that a record with this much payload fits, in a new segment if need be. */
+  makeRoom(payloadBytes: number): void
+  /** The disk broke a promise (a failed fsync): nothing may be acknowledged any more. */
+  fail(error: unknown): void
+}
+
+/** Writes that share one `writeSync`, one fdatasync if anyone asked for it, and one promise. */
+class Group {
+  /** Where its records begin in the active segment. */
+  readonly start: number
+  end = 0
+  sync = false
+  readonly done: Promise<void>
+  resolve!: () => void
+  reject!: (error: unknown) => void
+
+  constructor(start: number) {
+    this.start = start
+    this.done = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+  }
+}
+
+/**
+ * The write path: admit, encode into the segment, group, `writeSync`, fdatasync if asked, index, publish, settle.
+ *
+ * A writer calls `begin`, encodes its operations at the offset it gets, and calls `commit` or `commitSync`. Nothing is
+ * visible before it is in the log file, nothing is acknowledged as synced before it is on disk, and everything becomes visible in
+ * the order in which it was issued: while a group is being synced, the next one gathers behind it.
+ *
+ * Writes of one turn of the event loop form a group. `process.nextTick` is the end of the turn as far as promises go: called from
+ * promise callbacks it runs when all of them have run, so 64 writers that each await their own put share one write.
+ */
+export class CommitPipeline {
+  private readonly log: CommitLog
+  private readonly target: CommitTarget
+  private readonly admission: Admission
+  private readonly turn: Turn
+  /** Encoded, not yet written. */
+  private gathering: Group | undefined
+  /** Written, waiting for the disk. */
+  private syncing: Group | undefined
+  private scheduled = false
+  private refusal: SiltstoneError | undefined
+  /** Everything before this position is visible. */
+  visible: Position
+  private readonly flushGathered = (): void => this.onTurnEnd()
+  private readonly flushAfterTurn = (): void => {
+    this.turn.turned()
+    this.onTurnEnd()
+  }
+
+  constructor(log: CommitLog, target: CommitTarget, admission: Admission, turn: Turn) {
+    this.log = log
+    this.target = target
+    this.admission = admission
+    this.turn = turn
+    this.visible = log.end
+  }
+
+  /** From now on every write is refused with this error. */
+  refuse(error: SiltstoneError): void {
+    this.refusal ??= error
+  }
+
+  /** Admits a write of at most `payloadBytes` and returns the offset in `bytes` at which its operations go. */
+  begin(payloadBytes: number): number {
+    if (this.refusal !== undefined) throw this.refusal
+    if (!this.log.fits(payloadBytes)) {
+      this.drain(false)
+      this.target.makeRoom(payloadBytes)
+    }
+    return this.log.beginRecord()
+  }
+
+  /** The memory into which operations are encoded; ask again after every `begin`. */
+  get bytes(): Uint8Array {
+    return this.log.active.bytes
+  }
+
+  /** Commits the record begun last with the group of this turn. */
+  commit(payloadEnd: number, operationCount: number, sync: boolean): Promise<void> {
+    const group = this.gather(payloadEnd, operationCount)
+    if (sync) group.sync = true
+    if (!this.scheduled && this.syncing === undefined) this.schedule()
+    return group.done
+  }
+
+  /** Commits the record begun last, and all before it, before it returns. */
+  commitSync(payloadEnd: number, operationCount: number, sync: boolean): void {
+    if (this.gathering === undefined && this.syncing === undefined && !sync) {
+      // One put after the other on this thread: no group, no promise.
+      const start = this.log.active.end
+      this.log.endRecord(payloadEnd, operationCount)
+      this.log.writePending()
+      this.publish(start, payloadEnd)
+      this.admission.chargeSync(payloadEnd - start)
+      return
+    }
+    const group = this.gather(payloadEnd, operationCount)
+    // The promise is for those who gathered before; this caller gets the error thrown.
+    group.done.catch(() => {})
+    if (sync) group.sync = true
+    this.drain(true)
+  }
+
+  /** Resolves when everything issued so far is committed. */
+  async settled(): Promise<void> {
+    while (this.gathering !== undefined || this.syncing !== undefined) {
+      await (this.syncing ?? this.gathering)!.done.catch(() => {})
+    }
+  }
+
+  private gather(payloadEnd: number, operationCount: number): Group {
+    this.gathering ??= new Group(this.log.active.end)
+    this.log.endRecord(payloadEnd, operationCount)
+    this.gathering.end = payloadEnd
+    return this.gathering
+  }
+
+  private schedule(): void {
+    this.scheduled = true
+    const delayMs = this.admission.delayMs()
+    if (delayMs > 0) this.admission.after(delayMs, this.flushGathered)
+    else if (this.turn.isDue()) setImmediate(this.flushAfterTurn)
+    else process.nextTick(this.flushGathered)
+  }
+
+  private onTurnEnd(): void {
+    this.scheduled = false
+    if (this.syncing !== undefined) return
+    const group = this.gathering
+    if (group === undefined) return
+    this.gathering = undefined
+    if (!this.write(group)) return
+    this.admission.charge(group.end - group.start)
+    if (group.sync) this.syncThenSettle(group)
+    else this.settle(group)
+  }
+
+  private write(group: Group): boolean {
+    try {
+      this.log.writePending()
+      return true
+    } catch (error) {
+      group.reject(error)
+      return false
+    }
+  }
+
+  private syncThenSettle(group: Group): void {
+    this.syncing = group
+    this.log.sync().then(
+      () => {
+        // A drain may have finished the job meanwhile.
+        if (this.syncing !== group) return
+        this.syncing = undefined
+        this.settle(group)
+        if (this.gathering !== undefined && !this.scheduled) this.onTurnEnd()
+      },
+      // Even if a drain has synced the group meanwhile: the kernel tells of an error once, to whoever asks first.
+      (error) => this.failSync(group, error),
+    )
+  }
+
+  /** Finishes everything that was issued, on this thread. Throws what the last group failed with, if `mustSucceed`. */
+  drain(mustSucceed: boolean): void {
+    const { syncing } = this
+    if (syncing !== undefined) {
+      if (!this.syncHere(syncing)) throw this.refusal!
+      this.syncing = undefined
+      this.settle(syncing)
+    }
+    const group = this.gathering
+    if (group === undefined) return
+    this.gathering = undefined
+    try {
+      this.log.writePending()
+    } catch (error) {
+      group.reject(error)
+      if (mustSucceed) throw error
+      return
+    }
+    if (group.sync && !this.syncHere(group)) throw this.refusal!
+    this.settle(group)
+  }
+
+  private syncHere(group: Group): boolean {
+    try {
+      this.log.syncSync()
+      return true
+    } catch (error) {
+      this.failSync(group, error)
+      return false
+    }
+  }
+
+  /** What the disk could not promise is not retried: after a failed fsync the kernel forgets which pages were dirty. */
+  private failSync(group: Group, cause: unknown): void {
+    const error = new SiltstoneError(
+      'SILT_FAILED',
+      'The disk failed to sync the commit log, so it is not known what of it is safe. Reading goes on; close the store, check the disk and open it again to write',
+      { cause, file: this.log.active.path },
+    )
+    this.refuse(error)
+    const { gathering } = this
+    this.gathering = undefined
+    this.syncing = undefined
+    // What is visible stays; what never became visible must not come back with the next opening.
+    if (this.log.active.base + group.start === this.visible) this.cutBack(group.start)
+    else this.log.dropPending()
+    group.reject(error)
+    gathering?.reject(error)
+    this.target.fail(error)
+  }
+
+  private cutBack(offset: number): void {
+    try {
+      this.log.cutBackTo(offset)
+    } catch {
+      // The file keeps bytes that were refused; the error already says that the disk is not to be trusted.
+    }
+  }
+
+  private settle(group: Group): void {
+    this.publish(group.start, group.end)
+    group.resolve()
+  }
+
+  private publish(start: number, end: number): void {
+    this.target.apply(start, end)
+    this.visible = this.log.active.base + end
+  }
+}

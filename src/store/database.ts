@@ -1,0 +1,206 @@
+import { invalid } from '../bytes/errors.js'
+import { ALL_KEYS } from '../tree/key-range.js'
+import { type RangeOptions, resolveRange } from './bounds.js'
+import { describe, type EncodingOption, resolveEncoding } from './encoding.js'
+import type { Engine } from './engine.js'
+import { Keyspace } from './keyspace.js'
+import { openEngine } from './open-engine.js'
+import {
+  type KeyspaceOptions,
+  type OpenOptions,
+  resolveKeyspaceOptions,
+  resolveOpenOptions,
+  type StoreOptions,
+} from './options.js'
+import type { RecoveryReport } from './recover.js'
+import { Snapshot } from './snapshot.js'
+import { collectStats, type StoreStats } from './stats.js'
+import type { KeyspaceFamily, WriteTarget } from './write-target.js'
+
+/** The default keyspace has no name, so no keyspace of a user's can have its. */
+const DEFAULT_KEYSPACE = ''
+
+/** Which part of a keyspace `compact` works on, and how. */
+export interface CompactOptions<K> extends Pick<RangeOptions<K>, 'gte' | 'lt'> {
+  /** 'major' (default): everything into one run, without garbage. 'minor': small young tables into one. */
+  kind?: 'minor' | 'major'
+}
+
+/**
+ * An open store: its default keyspace, and what looks after the whole.
+ *
+ * @example
+ * const db = await open('./data')
+ * await db.put('hello', 'world')
+ * await db.close()
+ */
+export class Database<K = string, V = string> extends Keyspace<K, V> {
+  private readonly path: string
+  private recovered: RecoveryReport
+  private readonly options: StoreOptions
+  private readonly handles: Map<string, Keyspace<unknown, unknown>>
+  private closing: Promise<void> | undefined
+
+  /** @internal Databases come from `open`. */
+  constructor(path: string, engine: Engine, recovery: RecoveryReport, options: StoreOptions) {
+    const handles = new Map<string, Keyspace<unknown, unknown>>()
+    const state = engine.tree(DEFAULT_KEYSPACE, { compaction: options.compaction })
+    const keyEncoding = resolveEncoding(options.keyEncoding as EncodingOption<K>, 'keyEncoding')
+    const valueEncoding = resolveEncoding(options.valueEncoding as EncodingOption<V>, 'valueEncoding')
+    const family: KeyspaceFamily = { sync: options.sync, resolve: (keyspace) => this.resolveKeyspace(keyspace) }
+    super(engine, state, keyEncoding, valueEncoding, family)
+    this.path = path
+    this.recovered = recovery
+    this.options = options
+    this.handles = handles
+    handles.set(DEFAULT_KEYSPACE, this as unknown as Keyspace<unknown, unknown>)
+  }
+
+  /** What the opening found in the commit log, and what it did about damage. */
+  get recovery(): RecoveryReport {
+    return this.recovered
+  }
+
+  /**
+   * A handle on a keyspace of that name; it comes into being with its first write. Encodings belong to the handle and are
+   * the store's own where left out.
+   *
+   * @example
+   * const scores = db.keyspace<string, number>('scores', { valueEncoding: 'json' })
+   */
+  keyspace<K2 = K, V2 = V>(name: string, options: KeyspaceOptions<K2, V2> = {}): Keyspace<K2, V2> {
+    this.engine.checkOpen()
+    if (typeof name !== 'string' || name === '') {
+      throw invalid(`The name of a keyspace must be a text that is not empty, not ${describe(name)}`)
+    }
+    const { keyEncoding, valueEncoding, compaction, compression } = resolveKeyspaceOptions(options)
+    const treeOptions = {
+      ...(compaction === undefined ? {} : { compaction }),
+      ...(compression === undefined ? {} : { compression }),
+    }
+    const state = this.engine.tree(name, treeOptions)
+    for (const [option, asked] of Object.entries(treeOptions)) {
+      const settled = (state.options as Record<string, unknown>)[option]
+      if (settled !== undefined && settled !== asked) {
+        throw invalid(`Keyspace '${name}' has ${option} '${settled}', which is settled when it is made, not '${asked}'`)
+      }
+    }
+    const handle = new Keyspace(
+      this.engine,
+      state,
+      resolveEncoding((keyEncoding ?? this.options.keyEncoding) as EncodingOption<K2>, 'keyEncoding'),
+      resolveEncoding((valueEncoding ?? this.options.valueEncoding) as EncodingOption<V2>, 'valueEncoding'),
+      this.family,
+    )
+    this.handles.set(name, handle as unknown as Keyspace<unknown, unknown>)
+    return handle
+  }
+
+  /** The names of the keyspaces that were ever written to, the default one not counted. */
+  keyspaceNames(): string[] {
+    this.engine.checkOpen()
+    return this.engine
+      .trees()
+      .map((state) => state.name)
+      .filter((name) => name !== DEFAULT_KEYSPACE)
+  }
+
+  /** Fixes the present moment, over all keyspaces. Close it, or what is deleted later keeps its space. */
+  snapshot(): Snapshot<K, V> {
+    this.engine.checkOpen()
+    return new Snapshot(this.engine, this.state, this.keyEncoding, this.valueEncoding)
+  }
+
+  /** Moves what is in memory into tables. The log does this by itself when a segment is full. */
+  async flush(): Promise<void> {
+    this.engine.checkOpen()
+    await this.engine.flush()
+  }
+
+  /**
+   * Merges tables now instead of when they are due; of the whole store, or of a range of the default keyspace.
+   *
+   * @example
+   * await db.compact() // everything as small and as quick to read as it gets
+   */
+  async compact(options: CompactOptions<K> = {}): Promise<void> {
+    const { engine } = this
+    engine.checkOpen()
+    const { kind = 'major', gte, lt } = options
+    if (kind !== 'major' && kind !== 'minor') {
+      throw invalid(`Option kind must be 'minor' or 'major', not ${describe(kind)}`)
+    }
+    const whole = gte === undefined && lt === undefined
+    const range = whole ? ALL_KEYS : resolveRange(this.keyEncoding, { gte, lt } as RangeOptions<K>)
+    await engine.flush()
+    for (const state of whole ? engine.trees() : [this.state]) {
+      if (state.tree !== undefined) await engine.compact(state.tree, range, kind)
+    }
+  }
+
+  /** Resolves when no flush and no compaction is under way or due. */
+  async idle(): Promise<void> {
+    this.engine.checkOpen()
+    await this.engine.idle()
+  }
+
+  /** How many bytes a range takes on disk, roughly, memory not counted. */
+  async approximateSize(options: RangeOptions<K> = {}): Promise<number> {
+    this.engine.checkOpen()
+    const range = resolveRange(this.keyEncoding, options)
+    return this.state.tree?.approximateBytes(range) ?? 0
+  }
+
+  /** Figures of the whole store: levels, files, cache, amplification, stalls. */
+  stats(): StoreStats {
+    this.engine.checkOpen()
+    return collectStats(this.engine, this.recovered)
+  }
+
+  /**
+   * Lets a store opened with `readOnly` see what its writer has committed since. Snapshots and scans that are open keep what they
+   * see. A store that writes always sees the newest, so there it does nothing.
+   */
+  async refresh(): Promise<void> {
+    this.engine.checkOpen()
+    if (!this.options.readOnly) return
+    const { engine, recovery } = await openEngine(this.path, this.options)
+    await this.engine.adopt(engine)
+    this.recovered = recovery
+  }
+
+  /** Waits for what is under way, syncs it, and lets go of the directory; twice is once. */
+  close(): Promise<void> {
+    this.closing ??= this.engine.close()
+    return this.closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private resolveKeyspace(keyspace: unknown): WriteTarget<unknown, unknown> {
+    if (typeof keyspace === 'string') return this.handles.get(keyspace) ?? (this.keyspace(keyspace) as never)
+    if (keyspace instanceof Keyspace && keyspace.engine === this.engine) return keyspace
+    if (keyspace instanceof Keyspace) throw invalid(`Keyspace '${keyspace.name}' belongs to another store`)
+    throw invalid(`Option keyspace must be a name or what db.keyspace() returned, not ${describe(keyspace)}`)
+  }
+}
+
+/**
+ * Opens the store in a directory, and makes it where there is none. ':memory:' keeps nothing on disk.
+ *
+ * @example
+ * const users = await open<string, User>('./data', { valueEncoding: 'json' })
+ */
+export async function open<K = string, V = string>(
+  path: string,
+  options: OpenOptions<K, V> = {},
+): Promise<Database<K, V>> {
+  const resolved = resolveOpenOptions(options)
+  // Refused before anything is touched on disk.
+  resolveEncoding(resolved.keyEncoding, 'keyEncoding')
+  resolveEncoding(resolved.valueEncoding, 'valueEncoding')
+  const { engine, recovery } = await openEngine(path, resolved)
+  return new Database<K, V>(path, engine, recovery, resolved)
+}

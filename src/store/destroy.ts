@@ -1,0 +1,58 @@
+import { ioError, SiltstoneError } from '../bytes/errors.js'
+import type { FileLock, FileSystem } from '../fs/file-system.js'
+import { CURRENT, LOCK, parseStoreFile } from '../tree/file-names.js'
+import { locate } from './open-engine.js'
+import { LOST_FOLDER } from './recover.js'
+
+/**
+ * Removes the store in a directory and nothing else: files that are not the store's stay, and so does the directory that
+ * holds them. Where there is no store, nothing happens. An open store is refused with `SILT_LOCKED`.
+ *
+ * @example
+ * await destroy('./data')
+ */
+export async function destroy(path: string, options: { fs?: FileSystem } = {}): Promise<void> {
+  const { fs, directory } = locate(path, options.fs)
+  let lock: FileLock | undefined
+  try {
+    const status = fs.statusSync(directory)
+    if (status === undefined) return
+    if (!status.isDirectory) throw new SiltstoneError('SILT_IO', `${directory} is a file; a store needs a directory`)
+    if (!fs.listSync(directory).some((name) => parseStoreFile(name) !== undefined)) return
+    lock = await fs.lock(directory)
+    removeStore(fs, directory)
+  } catch (error) {
+    throw ioError(error, 'destroy the store in', directory)
+  } finally {
+    await lock?.release()
+  }
+  removeLock(fs, directory)
+}
+
+function removeStore(fs: FileSystem, directory: string): void {
+  // CURRENT goes last: a destruction that was interrupted leaves a store that says what is missing, and can be repeated.
+  const names = fs.listSync(directory).sort((a, b) => Number(a === CURRENT) - Number(b === CURRENT))
+  for (const name of names) {
+    if (name !== LOCK && parseStoreFile(name) !== undefined) fs.removeSync(`${directory}/${name}`)
+  }
+  const lost = `${directory}/${LOST_FOLDER}`
+  if (fs.statusSync(lost)?.isDirectory) {
+    for (const name of fs.listSync(lost)) {
+      if (/^\d{6,10}\.log(\.\d+)?$/.test(name)) fs.removeSync(`${lost}/${name}`)
+    }
+    if (fs.listSync(lost).length === 0) fs.removeDirectorySync(lost)
+  }
+  fs.syncDirectorySync(directory)
+}
+
+/** The lock's own file stays until the lock is free; what a new owner holds by then is not touched. */
+function removeLock(fs: FileSystem, directory: string): void {
+  try {
+    const left = fs.listSync(directory)
+    if (left.some((name) => name !== LOCK && parseStoreFile(name) !== undefined)) return
+    if (left.includes(LOCK)) fs.removeSync(`${directory}/${LOCK}`)
+    if (left.every((name) => name === LOCK)) fs.removeDirectorySync(directory)
+  } catch {
+    // Somebody has come in meanwhile: then the directory is theirs.
+  }
+}

@@ -1,0 +1,101 @@
+import { invalid } from '../bytes/errors.js'
+import { getText, putText, textByteBound } from './text.js'
+
+/** A pair of functions of the user's own; for keys the bytes must order as the values should. */
+export interface CustomEncoding<T> {
+  encode(value: T): Uint8Array | string
+  decode(bytes: Uint8Array): T
+}
+
+/** The encodings that come with the store. */
+export type EncodingName = 'utf8' | 'buffer' | 'view' | 'json'
+
+/** What `keyEncoding` and `valueEncoding` take. */
+export type EncodingOption<T = unknown> = EncodingName | CustomEncoding<T>
+
+/** What the store makes of an encoding: bytes or text on the way in, a value of the caller's own on the way out. */
+export interface Encoding<T> {
+  /** Requires: neither null nor undefined. */
+  prepare(value: T): string | Uint8Array
+  read(bytes: Uint8Array, start: number, end: number): T
+}
+
+const utf8: Encoding<string> = {
+  prepare: (value) => (typeof value === 'string' ? value : bytesOf(value, "'utf8'", 'a string')),
+  read: getText,
+}
+
+const buffer: Encoding<Buffer> = {
+  prepare: (value) => (typeof value === 'string' ? value : bytesOf(value, "'buffer'", 'a Buffer')),
+  read: (bytes, start, end) => {
+    const copy = Buffer.allocUnsafeSlow(end - start)
+    copy.set(bytes.subarray(start, end))
+    return copy
+  },
+}
+
+const view: Encoding<Uint8Array> = {
+  prepare: (value) => (typeof value === 'string' ? value : bytesOf(value, "'view'", 'a Uint8Array')),
+  read: copyBytes,
+}
+
+const json: Encoding<unknown> = {
+  prepare: (value) => {
+    const text = JSON.stringify(value)
+    if (text === undefined) throw invalid(`Encoding 'json' has no text for ${describe(value)}`)
+    return text
+  },
+  read: (bytes, start, end) => JSON.parse(getText(bytes, start, end)),
+}
+
+const named: Record<EncodingName, Encoding<never>> = { utf8, buffer, view, json } as never
+
+/** The bytes in an array of their own. */
+export function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const copy = new Uint8Array(end - start)
+  copy.set(bytes.subarray(start, end))
+  return copy
+}
+
+function bytesOf(value: unknown, encoding: string, expected: string): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  throw invalid(`Encoding ${encoding} takes ${expected}, not ${describe(value)}`)
+}
+
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'object') return `an object of ${value.constructor?.name ?? 'no class'}`
+  return `the ${typeof value} ${String(value)}`
+}
+
+/** Turns the option into an encoding; `option` is its name, for the error. */
+export function resolveEncoding<T>(encoding: EncodingOption<T>, option: string): Encoding<T> {
+  if (typeof encoding === 'string') {
+    const known = named[encoding]
+    if (known !== undefined) return known as Encoding<T>
+    throw invalid(`${option} '${encoding}' is not known; take 'utf8', 'buffer', 'view', 'json' or { encode, decode }`)
+  }
+  if (typeof encoding?.encode !== 'function' || typeof encoding.decode !== 'function') {
+    throw invalid(`${option} must be 'utf8', 'buffer', 'view', 'json' or { encode, decode }, not ${describe(encoding)}`)
+  }
+  return {
+    prepare: (value) => {
+      const encoded = encoding.encode(value)
+      return typeof encoded === 'string' ? encoded : bytesOf(encoded, `of ${option}`, 'bytes or a string from encode()')
+    },
+    read: (bytes, start, end) => encoding.decode(copyBytes(bytes, start, end)),
+  }
+}
+
+/** Room that `putPrepared` may need. */
+export function preparedByteBound(prepared: string | Uint8Array): number {
+  return typeof prepared === 'string' ? textByteBound(prepared) : prepared.length
+}
+
+/** Writes a prepared value and returns the offset behind it. */
+export function putPrepared(bytes: Uint8Array, offset: number, prepared: string | Uint8Array): number {
+  if (typeof prepared === 'string') return putText(bytes, offset, prepared)
+  bytes.set(prepared, offset)
+  return offset + prepared.length
+}

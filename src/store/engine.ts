@@ -1,0 +1,459 @@
+import type { Clock } from '../bytes/clock.js'
+import type { Found } from '../bytes/cursor.js'
+import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
+import { getU32 } from '../bytes/integers.js'
+import type { Position } from '../bytes/units.js'
+import type { FileLock, FileSystem } from '../fs/file-system.js'
+import { type CommitLog, createSegment } from '../log/commit-log.js'
+import { LOG_HEADER_BYTES } from '../log/log-header.js'
+import {
+  KIND_DELETE,
+  KIND_TREE,
+  operationEnd,
+  operationKeyLength,
+  operationKeyStart,
+  operationKind,
+  operationTree,
+  operationValueLength,
+} from '../log/operation.js'
+import { RECORD_HEADER_BYTES, recordCount } from '../log/record.js'
+import type { Segment } from '../log/segment.js'
+import type { Memtable } from '../memtable/memtable.js'
+import type { BlockCache } from '../table/block-cache.js'
+import { segmentName } from '../tree/file-names.js'
+import type { Forest } from '../tree/forest.js'
+import type { KeyRange } from '../tree/key-range.js'
+import type { Tree } from '../tree/tree.js'
+import type { TreeOptions } from '../tree/tree-options.js'
+import { Admission } from './admission.js'
+import { CommitPipeline } from './commit-pipeline.js'
+import { keepAlive } from './keep-alive.js'
+import type { Pins } from './pins.js'
+import { getText } from './text.js'
+import { TreeState } from './tree-state.js'
+import { Turn } from './turn.js'
+
+/** A sealed segment and the memtables that read from it. */
+interface SealedSegment {
+  readonly segment: Segment
+  readonly memtables: { readonly state: TreeState; readonly memtable: Memtable }[]
+  /** Whether the forest was asked to turn it into tables. */
+  isQueued: boolean
+}
+
+// Memory for that many full segments besides the active one. Pacing is to keep writers from ever getting here.
+const SEALED_STOP = 4
+const SEALED_SLOW = 2
+
+export interface EngineParts {
+  readonly fs: FileSystem
+  readonly directory: string
+  readonly clock: Clock
+  readonly writeBufferBytes: number
+  readonly forest: Forest
+  readonly cache: BlockCache
+  readonly pins: Pins
+  readonly lock: FileLock | undefined
+}
+
+/**
+ * The store below keys and values of the user's own: trees, the log they share, and what of it is visible.
+ *
+ * A write goes from `pipeline.begin` to `apply`; a read goes from memtables to tables in `lookup`, and in `Walk` for scans.
+ */
+export class Engine {
+  readonly fs: FileSystem
+  readonly directory: string
+  readonly clock: Clock
+  readonly pins: Pins
+  readonly turn = new Turn()
+  /** Open scans and snapshots; `close` ends them. */
+  readonly scans = new Set<{ close(): void }>()
+  readonly admission: Admission
+  readonly writeBufferBytes: number
+  private readonly lock: FileLock | undefined
+  private forestInUse: Forest
+  private cacheInUse: BlockCache
+  /** Of a reader that was refreshed: what scans that began before may still read from. */
+  private retiredForests: Forest[] = []
+  private states: TreeState[] = []
+  private readonly byName = new Map<string, TreeState>()
+  /** Trees that the active segment has written to. */
+  private touched: TreeState[] = []
+  /** Oldest first. */
+  private sealedSegments: SealedSegment[] = []
+  private logInUse: CommitLog | undefined
+  private pipelineInUse: CommitPipeline | undefined
+  /** Where this session began to write. */
+  private firstPosition: Position = 0
+  /** What a store opened read-only sees. */
+  private fixedPosition: Position = 0
+  /** Why nothing can be read any more; set by `close`. */
+  private closedWith: SiltstoneError | undefined
+
+  constructor(parts: EngineParts) {
+    this.fs = parts.fs
+    this.directory = parts.directory
+    this.clock = parts.clock
+    this.writeBufferBytes = parts.writeBufferBytes
+    this.forestInUse = parts.forest
+    this.cacheInUse = parts.cache
+    this.pins = parts.pins
+    this.lock = parts.lock
+    this.admission = new Admission(parts.clock)
+    for (const tree of parts.forest.trees.values()) this.learn(new TreeState(tree.id, tree.name, tree.options, tree))
+  }
+
+  get forest(): Forest {
+    return this.forestInUse
+  }
+
+  get cache(): BlockCache {
+    return this.cacheInUse
+  }
+
+  // Trees.
+
+  private learn(state: TreeState): TreeState {
+    this.states[state.id] = state
+    this.byName.set(state.name, state)
+    return state
+  }
+
+  /** The tree of that name; one that is not there comes into being with its first write. */
+  tree(name: string, options: TreeOptions): TreeState {
+    return this.byName.get(name) ?? this.learn(new TreeState(this.states.length, name, options))
+  }
+
+  findTree(name: string): TreeState | undefined {
+    return this.byName.get(name)
+  }
+
+  /** All trees that have ever been written to. */
+  trees(): TreeState[] {
+    return this.states.filter((state) => state?.tree !== undefined)
+  }
+
+  // Writing.
+
+  get pipeline(): CommitPipeline {
+    if (this.pipelineInUse === undefined) throw this.closedWith ?? readOnlyError()
+    return this.pipelineInUse
+  }
+
+  /** Everything before this position is visible. */
+  get visible(): Position {
+    return this.pipelineInUse?.visible ?? this.fixedPosition
+  }
+
+  get log(): CommitLog | undefined {
+    return this.logInUse
+  }
+
+  /** Makes the engine one that writes. */
+  startWriting(log: CommitLog): void {
+    this.logInUse = log
+    this.firstPosition = log.end
+    this.pipelineInUse = new CommitPipeline(
+      log,
+      {
+        apply: (start, end) => this.apply(log.active, start, end),
+        makeRoom: (payloadBytes) => this.makeRoom(log, payloadBytes),
+        fail: (error) => this.refuseWrites(error),
+      },
+      this.admission,
+      this.turn,
+    )
+  }
+
+  /** Makes the engine one that only reads, up to a position. */
+  fixAt(position: Position): void {
+    this.fixedPosition = position
+  }
+
+  /** A reader takes over what another one, opened later on the same files, sees. Handles and open scans stay good. */
+  async adopt(other: Engine): Promise<void> {
+    const before = this.forestInUse
+    this.forestInUse = other.forestInUse
+    this.cacheInUse = other.cacheInUse
+    this.fixedPosition = other.fixedPosition
+    this.sealedSegments = other.sealedSegments
+    const provisional = this.states.filter((state) => other.findTree(state.name) === undefined)
+    this.states = []
+    for (const theirs of other.states) {
+      if (theirs !== undefined) this.learn(this.byName.get(theirs.name) ?? theirs).follow(theirs)
+    }
+    for (const state of provisional) {
+      state.id = this.states.length
+      this.learn(state)
+    }
+    this.retiredForests.push(before)
+    if (this.scans.size === 0) await this.closeRetired()
+  }
+
+  private async closeRetired(): Promise<void> {
+    const retired = this.retiredForests
+    this.retiredForests = []
+    for (const forest of retired) await forest.close()
+  }
+
+  /** The disk broke a promise. Reading goes on. */
+  refuseWrites(cause: unknown): void {
+    const error =
+      cause instanceof SiltstoneError && cause.code === 'SILT_FAILED'
+        ? cause
+        : new SiltstoneError(
+            'SILT_FAILED',
+            'The disk failed to keep what the store relies on, so nothing more is written. Reading goes on; close the store, check the disk and open it again',
+            { cause },
+          )
+    this.pipelineInUse?.refuse(error)
+  }
+
+  /** Indexes the records between two offsets of a segment, in the order in which they were committed. */
+  apply(segment: Segment, start: number, end: number): void {
+    const { bytes, base } = segment
+    const newestPin = this.pins.newest
+    for (let record = start; record < end; record += getU32(bytes, record + 4)) {
+      let operation = record + RECORD_HEADER_BYTES
+      for (let left = recordCount(bytes, record); left > 0; left--) {
+        const id = operationTree(bytes, operation)
+        if (operationKind(bytes, operation) === KIND_TREE) this.registerTree(bytes, operation, id)
+        else {
+          const state = this.states[id]!
+          if (state.active === undefined) this.touched.push(state)
+          state.memtable(base, bytes).add(operation, newestPin)
+        }
+        operation = operationEnd(bytes, operation)
+      }
+    }
+  }
+
+  private registerTree(bytes: Uint8Array, operation: number, id: number): void {
+    const keyStart = operationKeyStart(bytes, operation)
+    const keyEnd = keyStart + operationKeyLength(bytes, operation)
+    const name = getText(bytes, keyStart, keyEnd)
+    const options = JSON.parse(getText(bytes, keyEnd, keyEnd + operationValueLength(bytes, operation))) as TreeOptions
+    const state = this.states[id] ?? this.learn(new TreeState(id, name, options))
+    // Every write of the turn that created a tree says so; the first one counts.
+    state.tree ??= this.forest.createTree({ id, name, options })
+  }
+
+  private makeRoom(log: CommitLog, payloadBytes: number): void {
+    if (log.isResting) this.wake(log)
+    if (!log.fits(payloadBytes)) this.rotate(log, payloadBytes)
+  }
+
+  /** The first write of a session: from now on an end that is not a clean close is a crash, and positions are reserved for that. */
+  private wake(log: CommitLog): void {
+    this.forest.leasePositions(log.active.base + log.active.bytes.length)
+    log.wake()
+  }
+
+  private rotate(log: CommitLog, payloadBytes: number): void {
+    if (this.sealedSegments.length >= SEALED_STOP) this.waitForFlush()
+    const number = this.forest.nextFileNumber()
+    const base = log.end
+    const capacity = Math.max(this.writeBufferBytes, LOG_HEADER_BYTES + RECORD_HEADER_BYTES + payloadBytes)
+    this.forest.leasePositions(base + capacity)
+    const next = createSegment(this.fs, `${this.directory}/${segmentName(number)}`, {
+      magic: 'SILTLOG\n',
+      number,
+      base,
+      previousEnd: base,
+      capacity,
+      lastEdit: this.forest.lastEdit,
+      createdAt: this.clock.now(),
+      storeId: this.forest.storeId,
+    })
+    const sealed = log.rotate(next)
+    this.seal(sealed)
+    this.flushSealed()
+  }
+
+  /** A writer on this thread is ahead of the flushes: it waits for one. */
+  private waitForFlush(): void {
+    const startedAt = performance.now()
+    while (this.sealedSegments.length >= SEALED_STOP) this.forest.waitSync()
+    this.admission.countStop('flush is behind', performance.now() - startedAt)
+  }
+
+  /** Nothing more is added to what this segment holds. */
+  seal(segment: Segment): void {
+    const memtables = this.touched.map((state) => ({ state, memtable: state.seal()! }))
+    this.touched = []
+    this.sealedSegments.push({ segment, memtables, isQueued: false })
+    this.updateAdmission()
+  }
+
+  /** Hands every sealed segment to the forest. Requires: writing. */
+  flushSealed(): void {
+    const log = this.logInUse!
+    for (const [i, sealed] of this.sealedSegments.entries()) {
+      if (sealed.isQueued) continue
+      sealed.isQueued = true
+      const following = this.sealedSegments[i + 1]?.segment ?? log.active
+      this.forest
+        .flush({
+          segment: sealed.segment.number,
+          images: sealed.memtables.map(({ memtable }) => memtable.image()),
+          nextSegment: following.number,
+          onInstalled: () => this.onFlushed(sealed),
+        })
+        // Never in this session: the log keeps it for the next one.
+        .catch(() => {})
+    }
+  }
+
+  /** The tables are visible from now on, so the memtables go in the same moment. */
+  private onFlushed(sealed: SealedSegment): void {
+    for (const { state, memtable } of sealed.memtables) state.drop(memtable)
+    this.sealedSegments = this.sealedSegments.filter((each) => each !== sealed)
+    this.logInUse!.retire(sealed.segment)
+    try {
+      this.fs.removeSync(sealed.segment.path)
+    } catch {
+      // The next opening removes it: the manifest does not name it any more.
+    }
+    this.updateAdmission()
+  }
+
+  /** Writers are paced by whatever is furthest behind. */
+  updateAdmission(): void {
+    const pressure = this.forest.pressure()
+    const sealedDebt = Math.max(0, this.sealedSegments.length - SEALED_SLOW + 1) / (SEALED_STOP - SEALED_SLOW + 1) + 0.7
+    if (this.sealedSegments.length >= SEALED_SLOW && sealedDebt > pressure.debt) {
+      this.admission.update({ debt: sealedDebt, reason: 'flush is behind' })
+    } else this.admission.update(pressure)
+  }
+
+  /** Moves the memtables into tables and returns when they are there. */
+  async flush(): Promise<void> {
+    const { pipeline } = this
+    await pipeline.settled()
+    const log = this.logInUse!
+    if (this.touched.length > 0) {
+      pipeline.drain(false)
+      if (log.isResting) this.wake(log)
+      this.rotate(log, 0)
+    }
+    await this.flushesDone()
+  }
+
+  /** Fails when an attempt does; the flush itself is tried again in the background. */
+  private async flushesDone(): Promise<void> {
+    await keepAlive(Promise.all(this.sealedSegments.map(({ segment }) => this.forest.flushed(segment.number))))
+  }
+
+  /** Compacts a range of a tree whether it is due or not. */
+  async compact(tree: Tree, range: KeyRange, kind: 'minor' | 'major'): Promise<void> {
+    await keepAlive(this.forest.compactRange(tree, { range, kind }))
+  }
+
+  /** A snapshot was closed: what only it saw may go. */
+  onUnpinned(): void {
+    if (this.pipelineInUse !== undefined) this.forest.scheduleCompactions()
+  }
+
+  /** Resolves when nothing is being flushed or compacted, or ought to be. */
+  async idle(): Promise<void> {
+    await this.pipelineInUse?.settled()
+    await this.flushesDone()
+    await keepAlive(this.forest.idle())
+  }
+
+  /** Segments of the log that are not in tables yet. */
+  get segmentCount(): number {
+    return this.sealedSegments.length + (this.logInUse === undefined ? 0 : 1)
+  }
+
+  /** Bytes that this session has added to the log. */
+  get committedBytes(): number {
+    return this.logInUse === undefined ? 0 : this.logInUse.end - this.firstPosition
+  }
+
+  /** Bytes in memtables, their indexes included. */
+  memoryBytes(): { segments: number; indexes: number } {
+    let indexes = 0
+    for (const state of this.states) {
+      for (const memtable of state?.active === undefined ? (state?.sealed ?? []) : [state.active, ...state.sealed]) {
+        indexes += memtable.index.indexBytes
+      }
+    }
+    let segments = this.logInUse?.active.bytes.length ?? 0
+    for (const { segment } of this.sealedSegments) segments += segment.bytes.length
+    return { segments, indexes }
+  }
+
+  // Reading.
+
+  /** Why the store cannot be read, if it cannot. */
+  checkOpen(): void {
+    if (this.closedWith !== undefined) throw this.closedWith
+  }
+
+  /**
+   * Finds what a reader at `limit` sees of a key: the newest version below it that is neither deleted nor expired.
+   *
+   * From the newest source to the oldest; a range deletion found on the way hides what is older than itself.
+   */
+  lookup(state: TreeState, key: Uint8Array, keyEnd: number, limit: Position, found: Found): boolean {
+    found.hit = false
+    let covered: Position = 0
+    const { active, sealed } = state
+    if (active !== undefined) {
+      if (active.rangeTombstones.size > 0) covered = active.rangeTombstones.coveringPosition(key, 0, keyEnd, limit)
+      if (active.lookup(key, 0, keyEnd, limit, found)) return this.isSeen(found, covered)
+    }
+    for (let i = 0; i < sealed.length; i++) {
+      const memtable = sealed[i]!
+      if (memtable.rangeTombstones.size > 0 && covered === 0) {
+        covered = memtable.rangeTombstones.coveringPosition(key, 0, keyEnd, limit)
+      }
+      if (memtable.lookup(key, 0, keyEnd, limit, found)) return this.isSeen(found, covered)
+    }
+    // Whatever tables hold is older than a deletion in memory.
+    if (covered > 0 || state.tree === undefined) return false
+    return state.tree.version.lookup(key, 0, keyEnd, limit, found) && this.isSeen(found, 0)
+  }
+
+  private isSeen(found: Found, covered: Position): boolean {
+    if (found.kind === KIND_DELETE || found.position < covered) return false
+    return found.expiresAt === 0 || found.expiresAt > this.clock.now()
+  }
+
+  // The end.
+
+  /** Settles and syncs everything, and lets go of every file, thread and lock. */
+  close(): Promise<void> {
+    return keepAlive(this.closeAll())
+  }
+
+  private async closeAll(): Promise<void> {
+    assert(this.closedWith === undefined, 'an engine is closed once')
+    const { pipelineInUse: pipeline, logInUse: log } = this
+    this.closedWith = new SiltstoneError('SILT_NOT_OPEN', 'The store is closed; open it again to use it')
+    pipeline?.refuse(this.closedWith)
+    for (const scan of this.scans) scan.close()
+    let failure: unknown
+    try {
+      if (pipeline !== undefined && log !== undefined) {
+        await pipeline.settled()
+        if (log.needsSync) await log.sync()
+        await this.forest.close({ segment: log.active.number, end: log.end })
+      } else await this.forest.close()
+    } catch (error) {
+      failure = error
+      await this.forest.close().catch(() => {})
+    }
+    await this.closeRetired()
+    log?.close()
+    for (const { segment } of this.sealedSegments) segment.closeFile()
+    await this.lock?.release()
+    if (failure !== undefined) throw ioError(failure, 'close', this.directory)
+  }
+}
+
+function readOnlyError(): SiltstoneError {
+  return new SiltstoneError('SILT_READ_ONLY', 'The store was opened with { readOnly: true }; open it without to write')
+}

@@ -1,0 +1,236 @@
+import { invalid } from '../bytes/errors.js'
+import type { Position } from '../bytes/units.js'
+import { Batch, type BatchOperation, writeOperations } from './batch.js'
+import { isEmptyRange, type RangeOptions, resolveRange } from './bounds.js'
+import { describe, type Encoding, type EncodingOption, resolveEncoding } from './encoding.js'
+import type { Engine } from './engine.js'
+import {
+  checkSizes,
+  clearByteBound,
+  deleteByteBound,
+  expiryOf,
+  putByteBound,
+  putClear,
+  putDelete,
+  putPut,
+  putTree,
+  treeByteBound,
+} from './operations.js'
+import { Reader } from './reader.js'
+import type { TreeState } from './tree-state.js'
+import type { KeyspaceFamily, WriteOptions, WriteTarget } from './write-target.js'
+
+/** What `put` takes. */
+export interface PutOptions extends WriteOptions {
+  /** Milliseconds after which the key is gone. */
+  ttl?: number
+}
+
+/**
+ * An ordered map of its own inside a database, with its own encodings. All keyspaces of a database share one log, so a batch
+ * over several of them is one commit.
+ *
+ * @example
+ * const orders = db.keyspace('orders', { valueEncoding: 'json' })
+ * await orders.put('7', { total: 12 })
+ */
+export class Keyspace<K = string, V = string> extends Reader<K, V> implements WriteTarget<K, V> {
+  /** @internal */
+  readonly family: KeyspaceFamily
+
+  /** @internal Keyspaces come from `db.keyspace()`. */
+  constructor(
+    engine: Engine,
+    state: TreeState,
+    keyEncoding: Encoding<K>,
+    valueEncoding: Encoding<V>,
+    family: KeyspaceFamily,
+  ) {
+    super(engine, state, keyEncoding, valueEncoding)
+    this.family = family
+  }
+
+  /** What the keyspace is called; the default one has no name. */
+  get name(): string {
+    return this.state.name
+  }
+
+  /**
+   * The same keyspace with other encodings; those left out stay what they are.
+   *
+   * @example
+   * const raw = db.as({ valueEncoding: 'buffer' })
+   */
+  as<K2 = K, V2 = V>(encodings: {
+    keyEncoding?: EncodingOption<K2>
+    valueEncoding?: EncodingOption<V2>
+  }): Keyspace<K2, V2> {
+    const { keyEncoding, valueEncoding } = encodings
+    return new Keyspace(
+      this.engine,
+      this.state,
+      keyEncoding === undefined
+        ? (this.keyEncoding as unknown as Encoding<K2>)
+        : resolveEncoding(keyEncoding, 'keyEncoding'),
+      valueEncoding === undefined
+        ? (this.valueEncoding as unknown as Encoding<V2>)
+        : resolveEncoding(valueEncoding, 'valueEncoding'),
+      this.family,
+    )
+  }
+
+  protected readPosition(): Position {
+    return this.engine.visible
+  }
+
+  /**
+   * Sets a key.
+   *
+   * @example
+   * await db.put('session:1', 'ada', { ttl: 60_000, sync: true })
+   */
+  put(key: K, value: V, options?: PutOptions): Promise<void> {
+    try {
+      const { pipeline } = this.engine
+      return pipeline.commit(this.encodePut(key, value, options), this.operationCount, this.syncOf(options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** The same on this thread: when it returns, the write is in the log. */
+  putSync(key: K, value: V, options?: PutOptions): void {
+    const { pipeline } = this.engine
+    pipeline.commitSync(this.encodePut(key, value, options), this.operationCount, this.syncOf(options))
+  }
+
+  /** Removes a key; one that is not there is removed as well as it can be. */
+  del(key: K, options?: WriteOptions): Promise<void> {
+    try {
+      const { pipeline } = this.engine
+      return pipeline.commit(this.encodeDelete(key), this.operationCount, this.syncOf(options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** The same on this thread. */
+  delSync(key: K, options?: WriteOptions): void {
+    const { pipeline } = this.engine
+    pipeline.commitSync(this.encodeDelete(key), this.operationCount, this.syncOf(options))
+  }
+
+  /**
+   * Removes every key of a range, or all of them: one entry in the log, however many there are.
+   *
+   * @example
+   * await db.clear({ prefix: 'session:' })
+   */
+  clear(options: RangeOptions<K> & WriteOptions = {}): Promise<void> {
+    try {
+      const range = resolveRange(this.keyEncoding, options)
+      const { pipeline } = this.engine
+      if (isEmptyRange(range)) return Promise.resolve()
+      const end = this.encodeClear(range)
+      return pipeline.commit(end, this.operationCount, this.syncOf(options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** The same on this thread. */
+  clearSync(options: RangeOptions<K> & WriteOptions = {}): void {
+    const range = resolveRange(this.keyEncoding, options)
+    const { pipeline } = this.engine
+    if (isEmptyRange(range)) return
+    pipeline.commitSync(this.encodeClear(range), this.operationCount, this.syncOf(options))
+  }
+
+  /**
+   * Commits several operations, over any keyspaces, as one: all of them or none. Without arguments it returns a batch to
+   * chain.
+   *
+   * @example
+   * await db.batch([{ type: 'put', key: 'a', value: '1' }, { type: 'del', key: 'b' }])
+   *
+   * @example
+   * await db.batch().put('a', '1').del('b').write({ sync: true })
+   */
+  batch(): Batch<K, V>
+  batch(operations: readonly BatchOperation<K, V>[], options?: WriteOptions): Promise<void>
+  batch(operations?: readonly BatchOperation<K, V>[], options?: WriteOptions): Batch<K, V> | Promise<void> {
+    if (operations === undefined) {
+      this.engine.checkOpen()
+      return new Batch(this)
+    }
+    try {
+      return writeOperations(this, operations, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** The same on this thread. */
+  batchSync(operations: readonly BatchOperation<K, V>[], options?: WriteOptions): void {
+    writeOperations(this, operations, options, true)
+  }
+
+  /** @internal */
+  syncOf(options: WriteOptions | undefined): boolean {
+    const sync = options?.sync
+    if (sync === undefined) return this.family.sync
+    if (typeof sync !== 'boolean') throw invalid(`Option sync must be true or false, not ${describe(sync)}`)
+    return sync
+  }
+
+  /** Of the record that was encoded last: the first one of a keyspace also creates it. */
+  private operationCount = 1
+
+  private encodePut(key: K, value: V, options: PutOptions | undefined): number {
+    const { engine, state } = this
+    const { pipeline } = engine
+    const preparedKey = this.prepareKey(key)
+    const preparedValue = this.prepareValue(value)
+    const expiresAt = options?.ttl === undefined ? 0 : expiryOf(options.ttl, engine.clock.now())
+    if (options !== undefined) this.syncOf(options)
+    checkSizes(preparedKey, preparedValue)
+    const offset = this.begin(putByteBound(preparedKey, preparedValue))
+    return putPut(pipeline.bytes, offset, state, preparedKey, preparedValue, expiresAt)
+  }
+
+  private encodeDelete(key: K): number {
+    const { pipeline } = this.engine
+    const preparedKey = this.prepareKey(key)
+    checkSizes(preparedKey, '')
+    const offset = this.begin(deleteByteBound(preparedKey))
+    return putDelete(pipeline.bytes, offset, this.state, preparedKey)
+  }
+
+  private encodeClear(range: ReturnType<typeof resolveRange>): number {
+    const { pipeline } = this.engine
+    const offset = this.begin(clearByteBound(range))
+    return putClear(pipeline.bytes, offset, this.state, range)
+  }
+
+  private begin(byteBound: number): number {
+    const { engine, state } = this
+    const { pipeline } = engine
+    const offset = pipeline.begin(byteBound + treeByteBound(state))
+    this.operationCount = 1
+    if (state.tree !== undefined) return offset
+    this.operationCount = 2
+    return putTree(pipeline.bytes, offset, state)
+  }
+
+  /** @internal */
+  prepareKey(key: K): string | Uint8Array {
+    if (key === undefined || key === null) throw invalid(`A key cannot be ${key}`)
+    return this.keyEncoding.prepare(key)
+  }
+
+  /** @internal */
+  prepareValue(value: V): string | Uint8Array {
+    if (value === undefined || value === null) throw invalid(`A value cannot be ${value}; use del to remove a key`)
+    return this.valueEncoding.prepare(value)
+  }
+}

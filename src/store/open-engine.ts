@@ -1,0 +1,166 @@
+import { dirname, resolve } from 'node:path'
+import { invalid, ioError, SiltstoneError } from '../bytes/errors.js'
+import { loadHash } from '../bytes/hash.js'
+import { diskFileSystem } from '../fs/disk-file-system.js'
+import type { FileLock, FileSystem } from '../fs/file-system.js'
+import { MemoryFileSystem } from '../fs/memory-file-system.js'
+import { BlockCache } from '../table/block-cache.js'
+import { CURRENT, holdsStoreData } from '../tree/file-names.js'
+import { Forest, type ForestEnvironment } from '../tree/forest.js'
+import { Engine } from './engine.js'
+import type { StoreOptions } from './options.js'
+import { Pins } from './pins.js'
+import { type RecoveryReport, recoverForReading, recoverForWriting, StaleManifest } from './recover.js'
+
+/** An engine that is ready, and what it took to get there. */
+export interface OpenedEngine {
+  readonly engine: Engine
+  readonly recovery: RecoveryReport
+}
+
+const IN_MEMORY = ':memory:'
+
+/** Where a store is: which file system, and the directory in it. */
+export function locate(path: string, fs: FileSystem | undefined): { fs: FileSystem; directory: string } {
+  if (typeof path !== 'string' || path === '') {
+    throw invalid(`The path of a store must be a text that is not empty, not ${path === '' ? "''" : String(path)}`)
+  }
+  if (path.includes('\0')) throw invalid('The path of a store cannot contain a zero byte')
+  if (path === IN_MEMORY) return { fs: fs ?? new MemoryFileSystem(), directory: '/memory' }
+  if (fs !== undefined) return { fs, directory: path }
+  return { fs: diskFileSystem, directory: resolve(path) }
+}
+
+/**
+ * Opens a store: its directory, its lock, its manifest with the trees, and what the commit log holds beyond them.
+ */
+export async function openEngine(path: string, options: StoreOptions): Promise<OpenedEngine> {
+  await loadHash()
+  const { fs, directory } = locate(path, options.fs)
+  if (options.readOnly) return openToRead(fs, directory, options)
+  const isThere = prepareDirectory(fs, directory, options)
+  const lock = await fs.lock(directory)
+  try {
+    return await openToWrite(fs, directory, options, lock, isThere)
+  } catch (error) {
+    await lock.release()
+    throw ioError(error, 'open the store in', directory)
+  }
+}
+
+async function openToWrite(
+  fs: FileSystem,
+  directory: string,
+  options: StoreOptions,
+  lock: FileLock,
+  wasThere: boolean,
+): Promise<OpenedEngine> {
+  const parts = assemble(fs, directory, options)
+  let engine: Engine | undefined
+  parts.environment.onFatal = (error) => engine?.refuseWrites(error)
+  parts.environment.onChange = () => engine?.updateAdmission()
+  const forest = wasThere ? await Forest.open(parts.environment) : await Forest.create(parts.environment)
+  try {
+    engine = new Engine({ ...parts, forest, lock })
+    const recovery = recoverForWriting(engine, options.recovery)
+    forest.deleteObsoleteFiles()
+    forest.scheduleCompactions()
+    return { engine, recovery }
+  } catch (error) {
+    await forest.close().catch(() => {})
+    throw error
+  }
+}
+
+/** How often a reader starts over because the writer has moved on meanwhile, before it says so. */
+const READ_ATTEMPTS = 100
+
+/** Opens beside a writer that goes on writing, flushing and removing files: whatever is gone was replaced, so look again. */
+async function openToRead(fs: FileSystem, directory: string, options: StoreOptions): Promise<OpenedEngine> {
+  requireStore(fs, directory)
+  for (let attempt = 1; ; attempt++) {
+    const parts = assemble(fs, directory, options)
+    let forest: Forest | undefined
+    try {
+      forest = await Forest.openReadOnly(parts.environment)
+      const engine = new Engine({ ...parts, forest, lock: undefined })
+      const recovery = recoverForReading(engine)
+      return { engine, recovery }
+    } catch (error) {
+      await forest?.close().catch(() => {})
+      if (attempt < READ_ATTEMPTS && hasMovedOn(error)) continue
+      throw ioError(error, 'open the store in', directory)
+    }
+  }
+}
+
+function hasMovedOn(error: unknown): boolean {
+  const { cause } = error as { cause?: { code?: string } }
+  return error instanceof StaleManifest || (error as { code?: string }).code === 'ENOENT' || cause?.code === 'ENOENT'
+}
+
+function assemble(fs: FileSystem, directory: string, options: StoreOptions) {
+  const pins = new Pins()
+  const cache = new BlockCache(options.cacheBytes)
+  const environment: { -readonly [P in keyof ForestEnvironment]: ForestEnvironment[P] } = {
+    fs,
+    directory,
+    cache,
+    clock: options.clock,
+    options,
+    executor: fs.reachableFromWorkers ? options.executor : 'inline',
+    pins: () => pins.list(),
+    onFatal: () => {},
+    onChange: () => {},
+  }
+  const { clock, writeBufferBytes } = options
+  return { fs, directory, clock, writeBufferBytes, pins, cache, environment }
+}
+
+/** Makes the directory where that is asked for; says whether a store is there. */
+function prepareDirectory(fs: FileSystem, directory: string, options: StoreOptions): boolean {
+  try {
+    const isThere = holdsStore(fs, directory)
+    if (isThere && options.errorIfExists) {
+      throw new SiltstoneError(
+        'SILT_EXISTS',
+        `There is a store in ${directory} already, and errorIfExists was asked for`,
+      )
+    }
+    if (!isThere && !options.createIfMissing) throw noStore(directory)
+    if (!isThere) makeDurableDirectory(fs, directory)
+    return isThere
+  } catch (error) {
+    throw ioError(error, 'prepare', directory)
+  }
+}
+
+/** Makes the directory and those above it, and their names durable: a synced write is worth nothing in a folder that is lost. */
+function makeDurableDirectory(fs: FileSystem, directory: string): void {
+  const parents: string[] = []
+  for (let at = directory; fs.statusSync(at) === undefined && dirname(at) !== at; at = dirname(at)) {
+    parents.unshift(dirname(at))
+  }
+  fs.makeDirectorySync(directory)
+  for (const parent of parents) fs.syncDirectorySync(parent)
+}
+
+function requireStore(fs: FileSystem, directory: string): void {
+  try {
+    if (!holdsStore(fs, directory)) throw noStore(directory)
+  } catch (error) {
+    throw ioError(error, 'read', directory)
+  }
+}
+
+function noStore(directory: string): SiltstoneError {
+  return new SiltstoneError('SILT_NOT_FOUND', `There is no store in ${directory}; check the path, or let it be created`)
+}
+
+function holdsStore(fs: FileSystem, directory: string): boolean {
+  const status = fs.statusSync(directory)
+  if (status === undefined) return false
+  if (!status.isDirectory) throw new SiltstoneError('SILT_IO', `${directory} is a file; a store needs a directory`)
+  const names = fs.listSync(directory)
+  return names.includes(CURRENT) || names.some(holdsStoreData)
+}

@@ -1,0 +1,105 @@
+import { invalid } from '../bytes/errors.js'
+import {
+  KIND_DELETE,
+  KIND_PUT,
+  KIND_PUT_EXPIRING,
+  KIND_RANGE_DELETE,
+  KIND_TREE,
+  LONGEST_KEY_BYTES,
+  LONGEST_VALUE_BYTES,
+  operationBytes,
+  operationKeyStart,
+  putOperationHeader,
+} from '../log/operation.js'
+import type { KeyRange } from '../tree/key-range.js'
+import { describe, preparedByteBound, putPrepared } from './encoding.js'
+import { textByteBound } from './text.js'
+import type { TreeState } from './tree-state.js'
+
+/** A key or a value as an encoding has prepared it. */
+export type Prepared = string | Uint8Array
+
+/** Room that a write to this tree needs besides its own: the first one says that the tree exists. */
+export function treeByteBound(state: TreeState): number {
+  if (state.tree !== undefined) return 0
+  return operationBytes(KIND_TREE, textByteBound(state.name), textByteBound(JSON.stringify(state.options)))
+}
+
+/** Writes the operation that creates the tree. */
+export function putTree(bytes: Uint8Array, offset: number, state: TreeState): number {
+  return putOperation(bytes, offset, state.id, KIND_TREE, state.name, JSON.stringify(state.options), 0)
+}
+
+export function putByteBound(key: Prepared, value: Prepared): number {
+  return operationBytes(KIND_PUT_EXPIRING, preparedByteBound(key), preparedByteBound(value))
+}
+
+export function deleteByteBound(key: Prepared): number {
+  return operationBytes(KIND_DELETE, preparedByteBound(key), 0)
+}
+
+export function clearByteBound(range: KeyRange): number {
+  return operationBytes(KIND_RANGE_DELETE, range.start.length, range.end?.length ?? 0)
+}
+
+/** Writes a put; `expiresAt` is 0 where it does not expire. */
+export function putPut(
+  bytes: Uint8Array,
+  offset: number,
+  state: TreeState,
+  key: Prepared,
+  value: Prepared,
+  expiresAt: number,
+): number {
+  return putOperation(bytes, offset, state.id, expiresAt === 0 ? KIND_PUT : KIND_PUT_EXPIRING, key, value, expiresAt)
+}
+
+export function putDelete(bytes: Uint8Array, offset: number, state: TreeState, key: Prepared): number {
+  return putOperation(bytes, offset, state.id, KIND_DELETE, key, '', 0)
+}
+
+export function putClear(bytes: Uint8Array, offset: number, state: TreeState, range: KeyRange): number {
+  return putOperation(bytes, offset, state.id, KIND_RANGE_DELETE, range.start, range.end ?? '', 0)
+}
+
+/** The lengths of texts are known only when they are written, so the header comes last. */
+function putOperation(
+  bytes: Uint8Array,
+  offset: number,
+  tree: number,
+  kind: number,
+  key: Prepared,
+  value: Prepared,
+  expiresAt: number,
+): number {
+  bytes[offset + 4] = kind
+  const keyStart = operationKeyStart(bytes, offset)
+  const keyEnd = putPrepared(bytes, keyStart, key)
+  if (keyEnd - keyStart > LONGEST_KEY_BYTES) throw longKey(keyEnd - keyStart)
+  const valueEnd = value === '' ? keyEnd : putPrepared(bytes, keyEnd, value)
+  if (valueEnd - keyEnd > LONGEST_VALUE_BYTES) throw longValue(valueEnd - keyEnd)
+  putOperationHeader(bytes, offset, tree, kind, keyEnd - keyStart, valueEnd - keyEnd, expiresAt)
+  return valueEnd
+}
+
+/** Refuses early what could not be refused before it had been given room. */
+export function checkSizes(key: Prepared, value: Prepared): void {
+  // Text takes at least one byte a character.
+  if (key.length > LONGEST_KEY_BYTES) throw longKey(preparedByteBound(key))
+  if (value.length > LONGEST_VALUE_BYTES) throw longValue(preparedByteBound(value))
+}
+
+function longKey(bytes: number): Error {
+  return invalid(`A key has at most ${LONGEST_KEY_BYTES.toLocaleString('en')} bytes; this one has ${bytes}`)
+}
+
+function longValue(bytes: number): Error {
+  return invalid(`A value has at most 256 MiB; this one has ${bytes} bytes. Store it in parts`)
+}
+
+/** When something written now expires. */
+export function expiryOf(ttl: number | undefined, now: number): number {
+  if (ttl === undefined) return 0
+  if (typeof ttl === 'number' && ttl > 0 && ttl < Number.MAX_SAFE_INTEGER - now) return Math.ceil(now + ttl)
+  throw invalid(`Option ttl must be a number of milliseconds above 0, not ${describe(ttl)}`)
+}

@@ -1,0 +1,221 @@
+import { type Clock, systemClock } from '../bytes/clock.js'
+import type { CompressionName } from '../bytes/compression.js'
+import { invalid } from '../bytes/errors.js'
+import type { FileSystem } from '../fs/file-system.js'
+import type { CompactionStyle } from '../tree/tree-options.js'
+import { describe, type EncodingOption } from './encoding.js'
+
+/** What `open` takes. Every option has a default that suits most stores. */
+export interface OpenOptions<K = string, V = string> {
+  /** Make the store where there is none (default true); false: `SILT_NOT_FOUND`. */
+  createIfMissing?: boolean
+  /** Refuse to open a store that is there already with `SILT_EXISTS` (default false). */
+  errorIfExists?: boolean
+  /** Read beside a live writer of another process, without ever writing a byte (default false); `refresh()` moves on. */
+  readOnly?: boolean
+  /** How keys become bytes (default 'utf8'). Bytes decide the order. */
+  keyEncoding?: EncodingOption<K>
+  /** How values become bytes (default 'utf8'). */
+  valueEncoding?: EncodingOption<V>
+  /** Whether writes survive a loss of power when they resolve, unless they say otherwise (default false). */
+  sync?: boolean
+  /** Size of one memtable, and so of one segment of the commit log (default 32 MiB). */
+  writeBufferBytes?: number
+  /** Cap of the cache for blocks, indexes and filters (default 64 MiB). */
+  cacheBytes?: number
+  /** Size of a data block before compression (default 4096). */
+  blockBytes?: number
+  /** Entries from one whole key to the next inside a block (default 16). */
+  restartInterval?: number
+  /** How blocks of the deeper levels are compressed (default 'lz4'). */
+  compression?: CompressionName
+  /** Bits a key takes in the bloom filters (default 10); 0 turns them off. */
+  filterBitsPerKey?: number
+  /** How the tables of the default keyspace are merged (default 'leveled'). */
+  compaction?: CompactionStyle
+  /** What a damaged commit log does (default 'point-in-time'): recover up to the damage and report it, or refuse. */
+  recovery?: 'point-in-time' | 'strict'
+  /** Tables held open at once (default 256). */
+  maxOpenFiles?: number
+  /** Where the files are: the disk by default, or a file system of your own. */
+  fs?: FileSystem
+  /** Where time comes from: the machine's clock by default. */
+  clock?: Clock
+  /** Where flushes and compactions run: a worker thread by default, 'inline' for determinism. */
+  executor?: 'worker' | 'inline'
+}
+
+/** What `db.keyspace(name, …)` takes. */
+export interface KeyspaceOptions<K = string, V = string> {
+  keyEncoding?: EncodingOption<K>
+  valueEncoding?: EncodingOption<V>
+  /** How its tables are merged; settled when the keyspace is first written to. */
+  compaction?: CompactionStyle
+  /** How its blocks are compressed; settled when the keyspace is first written to. */
+  compression?: CompressionName
+}
+
+/** The options of a store, complete and checked. */
+export interface StoreOptions {
+  readonly createIfMissing: boolean
+  readonly errorIfExists: boolean
+  readonly readOnly: boolean
+  readonly keyEncoding: EncodingOption
+  readonly valueEncoding: EncodingOption
+  readonly sync: boolean
+  readonly writeBufferBytes: number
+  readonly cacheBytes: number
+  readonly blockBytes: number
+  readonly restartInterval: number
+  readonly compression: CompressionName
+  readonly filterBitsPerKey: number
+  readonly compaction: CompactionStyle
+  readonly recovery: 'point-in-time' | 'strict'
+  readonly maxOpenFiles: number
+  readonly fs: FileSystem | undefined
+  readonly clock: Clock
+  readonly executor: 'worker' | 'inline'
+}
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+type Check = (value: unknown, name: string) => unknown
+
+const flag: Check = (value, name) => {
+  if (typeof value !== 'boolean') throw invalid(`Option ${name} must be true or false, not ${describe(value)}`)
+  return value
+}
+
+function whole(low: number, high: number, unit: string): Check {
+  return (value, name) => {
+    if (Number.isInteger(value) && (value as number) >= low && (value as number) <= high) return value
+    throw invalid(`Option ${name} must be a whole number of ${unit} from ${low} to ${high}, not ${describe(value)}`)
+  }
+}
+
+function oneOf(...choices: string[]): Check {
+  return (value, name) => {
+    if (choices.includes(value as string)) return value
+    throw invalid(`Option ${name} must be one of '${choices.join("', '")}', not ${describe(value)}`)
+  }
+}
+
+function having(what: string, ...methods: string[]): Check {
+  return (value, name) => {
+    const object = value as Record<string, unknown> | null
+    if (typeof object === 'object' && object !== null && methods.every((each) => typeof object[each] === 'function')) {
+      return value
+    }
+    throw invalid(`Option ${name} must be ${what}, not ${describe(value)}`)
+  }
+}
+
+const asIs: Check = (value) => value
+
+const compression = oneOf('none', 'lz4', 'deflate', 'zstd')
+const compaction = oneOf('leveled', 'tiered', 'fifo')
+
+const openChecks: Record<keyof StoreOptions, Check> = {
+  createIfMissing: flag,
+  errorIfExists: flag,
+  readOnly: flag,
+  keyEncoding: asIs,
+  valueEncoding: asIs,
+  sync: flag,
+  writeBufferBytes: whole(64 * KIB, GIB, 'bytes'),
+  cacheBytes: whole(0, Number.MAX_SAFE_INTEGER, 'bytes'),
+  blockBytes: whole(256, 16 * MIB, 'bytes'),
+  restartInterval: whole(1, 1024, 'entries'),
+  compression,
+  filterBitsPerKey: whole(0, 64, 'bits'),
+  compaction,
+  recovery: oneOf('point-in-time', 'strict'),
+  maxOpenFiles: whole(8, 1_000_000, 'files'),
+  fs: having('a FileSystem', 'openSync', 'listSync', 'renameSync', 'lock'),
+  clock: having('a Clock', 'now', 'after'),
+  executor: oneOf('worker', 'inline'),
+}
+
+const keyspaceChecks: Record<keyof KeyspaceOptions, Check> = {
+  keyEncoding: asIs,
+  valueEncoding: asIs,
+  compaction,
+  compression,
+}
+
+const defaults: StoreOptions = {
+  createIfMissing: true,
+  errorIfExists: false,
+  readOnly: false,
+  keyEncoding: 'utf8',
+  valueEncoding: 'utf8',
+  sync: false,
+  writeBufferBytes: 32 * MIB,
+  cacheBytes: 64 * MIB,
+  blockBytes: 4 * KIB,
+  restartInterval: 16,
+  compression: 'lz4',
+  filterBitsPerKey: 10,
+  compaction: 'leveled',
+  recovery: 'point-in-time',
+  maxOpenFiles: 256,
+  fs: undefined,
+  clock: systemClock,
+  executor: 'worker',
+}
+
+/** Checks the options of `open`, once and for all; inside the store everything is trusted. */
+export function resolveOpenOptions(options: object): StoreOptions {
+  return Object.freeze({ ...defaults, ...checked(options, openChecks, 'open') }) as StoreOptions
+}
+
+/** Checks the options of `db.keyspace`. */
+export function resolveKeyspaceOptions(options: object): KeyspaceOptions<unknown, unknown> {
+  return checked(options, keyspaceChecks, 'keyspace')
+}
+
+/** The given options without those left undefined. Refuses what is not known, and names what may have been meant. */
+export function checked(options: object, checks: Record<string, Check>, where: string): Record<string, unknown> {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(`The options of ${where} must be an object, not ${describe(options)}`)
+  }
+  const result: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (check === undefined) {
+      const nearest = nearestName(name, Object.keys(checks))
+      throw invalid(`${where} knows no option '${name}'${nearest === undefined ? '' : `; did you mean '${nearest}'?`}`)
+    }
+    if (value !== undefined) result[name] = check(value, name)
+  }
+  return result
+}
+
+/** The known name that takes the fewest changes, where there is one near enough to be what was meant. */
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  let nearest: string | undefined
+  let fewest = Math.max(2, Math.floor(name.length / 2)) + 1
+  for (const candidate of known) {
+    const changes = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (changes < fewest) {
+      fewest = changes
+      nearest = candidate
+    }
+  }
+  return nearest
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,229 @@
+import { corruption, ioError, SiltstoneError } from '../bytes/errors.js'
+import type { FileNumber, Position } from '../bytes/units.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { CommitLog, createSegment } from '../log/commit-log.js'
+import { LOG_HEADER_BYTES } from '../log/log-header.js'
+import { type LogLoss, type RecoveredLog, recoverLog } from '../log/recovery.js'
+import type { Segment } from '../log/segment.js'
+import { parseStoreFile, segmentName } from '../tree/file-names.js'
+import type { Forest } from '../tree/forest.js'
+import type { Engine } from './engine.js'
+
+/** What an opening found in the commit log, and what it did about it. */
+export interface RecoveryReport {
+  /** Segments that were read. */
+  readonly segments: number
+  /** Commits that were taken up from them. */
+  readonly commits: number
+  /** What was cut off or put aside; empty after any clean close, and after most crashes. */
+  readonly losses: readonly LogLoss[]
+  /** Where files that hold more than was recovered were kept, below the store's directory. */
+  readonly kept: readonly string[]
+}
+
+/** The folder, inside the store's, for logs that were damaged: recovery uses what it can and destroys nothing. */
+export const LOST_FOLDER = 'lost'
+
+interface SegmentFile {
+  readonly number: FileNumber
+  readonly path: string
+}
+
+function segmentFiles(fs: FileSystem, directory: string): SegmentFile[] {
+  return fs
+    .listSync(directory)
+    .map((name) => ({ file: parseStoreFile(name), path: `${directory}/${name}` }))
+    .filter(({ file }) => file?.kind === 'segment')
+    .map(({ file, path }) => ({ number: file!.number, path }))
+    .sort((a, b) => a.number - b.number)
+}
+
+function neededFiles(forest: Forest, files: readonly SegmentFile[], directory: string): SegmentFile[] {
+  const needed = files.filter((file) => file.number >= forest.logFrom)
+  if (forest.logFrom > 0 && needed[0]?.number !== forest.logFrom) {
+    const path = `${directory}/${segmentName(forest.logFrom)}`
+    throw corruption(path, 0, 'the log segment that the manifest names is missing. repair() opens the store without it')
+  }
+  return needed
+}
+
+/**
+ * Takes up what the commit log holds beyond the tables, and makes the engine ready to write.
+ *
+ * Recovered segments become memtables again and are flushed in the background. After a clean close writing goes on in the
+ * last segment; after anything else in a new one, beyond every position that may ever have been used.
+ */
+export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 'strict'): RecoveryReport {
+  const { fs, directory, forest } = engine
+  const files = segmentFiles(fs, directory)
+  const log = recoverLog({
+    fs,
+    files: neededFiles(forest, files, directory),
+    storeId: forest.storeId,
+    lastEdit: forest.lastEdit,
+    knownSynced: forest.clean?.end ?? 0,
+    strict: recovery === 'strict',
+    live: false,
+  })
+  const kept = putAside(fs, directory, log)
+  const last = log.segments.at(-1)?.segment
+  const goesOn = last !== undefined && isClean(forest, log)
+  for (const { segment, records } of log.segments) {
+    replay(engine, segment, records)
+    if (segment !== last || !goesOn) engine.seal(segment)
+  }
+  const active = goesOn ? reopenSegment(fs, last) : startSegment(engine, last === undefined ? 0 : log.end)
+  engine.startWriting(new CommitLog(fs, directory, active, active.base + active.synced, goesOn))
+  for (const file of files) if (file.number < forest.logFrom) fs.removeSync(file.path)
+  engine.flushSealed()
+  return reportOf(log, kept)
+}
+
+/** Shows what the log of another process holds right now. Changes nothing on disk. */
+export function recoverForReading(engine: Engine): RecoveryReport {
+  const { fs, directory, forest } = engine
+  const log = recoverLog({
+    fs,
+    files: neededFiles(forest, segmentFiles(fs, directory), directory),
+    storeId: forest.storeId,
+    lastEdit: forest.lastEdit,
+    knownSynced: forest.clean?.end ?? 0,
+    strict: false,
+    live: true,
+  })
+  if (log.lastEditNamed > forest.lastEdit) throw new StaleManifest()
+  for (const { segment, records } of log.segments) {
+    replay(engine, segment, records)
+    engine.seal(segment)
+  }
+  engine.fixAt(Math.max(log.end, newestInTables(forest) + 1))
+  return reportOf(log, [])
+}
+
+function newestInTables(forest: Forest): Position {
+  let newest = 0
+  for (const tree of forest.trees.values()) {
+    for (const metas of tree.version.metas()) {
+      for (const meta of metas) newest = Math.max(newest, meta.highestPosition)
+    }
+  }
+  return newest
+}
+
+/** The writer has moved on between the reading of its manifest and of its log: read both again. */
+export class StaleManifest extends Error {}
+
+function reportOf(log: RecoveredLog, kept: string[]): RecoveryReport {
+  let commits = 0
+  for (const { records } of log.segments) commits += records.length
+  return { segments: log.segments.length, commits, losses: log.losses, kept }
+}
+
+function isClean(forest: Forest, log: RecoveredLog): boolean {
+  const { clean } = forest
+  const last = log.segments.at(-1)?.segment
+  return clean !== null && log.losses.length === 0 && last?.number === clean.segment && log.end === clean.end
+}
+
+function replay(engine: Engine, segment: Segment, records: readonly number[]): void {
+  if (records.length === 0) return
+  try {
+    engine.apply(segment, records[0]!, segment.end)
+  } catch (error) {
+    if (error instanceof SiltstoneError) throw error
+    throw corruption(segment.path, records[0]!, 'its operations cannot be read though their checksum is right', error)
+  }
+}
+
+/**
+ * Cuts damaged tails off and takes away what lies behind a loss, durably, before anything new is written: otherwise the
+ * next recovery would stop at the same place and lose what came after this one. What may have held data is kept.
+ */
+function putAside(fs: FileSystem, directory: string, log: RecoveredLog): string[] {
+  const kept: string[] = []
+  const isRot = log.losses.some((loss) => loss.kind === 'rot')
+  try {
+    for (const path of log.dropped) {
+      if (isRot) kept.push(keep(fs, directory, path))
+      else fs.removeSync(path)
+    }
+    for (const { segment, fileBytes } of log.segments) {
+      if (fileBytes === segment.end) continue
+      if (isRot) kept.push(keepCopy(fs, directory, segment, fileBytes))
+      const file = fs.openSync(segment.path, 'update')
+      try {
+        file.truncateSync(segment.end)
+        file.syncSync()
+      } finally {
+        file.closeSync()
+      }
+    }
+    if (log.dropped.length > 0) fs.syncDirectorySync(directory)
+    return kept
+  } catch (error) {
+    throw ioError(error, 'put aside the damaged log in', directory)
+  }
+}
+
+function lostName(fs: FileSystem, directory: string, path: string): string {
+  const folder = `${directory}/${LOST_FOLDER}`
+  fs.makeDirectorySync(folder)
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  for (let i = 0; ; i++) {
+    const candidate = i === 0 ? `${folder}/${name}` : `${folder}/${name}.${i}`
+    if (fs.statusSync(candidate) === undefined) return candidate
+  }
+}
+
+function keep(fs: FileSystem, directory: string, path: string): string {
+  const target = lostName(fs, directory, path)
+  fs.renameSync(path, target)
+  fs.syncDirectorySync(`${directory}/${LOST_FOLDER}`)
+  return target.slice(directory.length + 1)
+}
+
+/** The whole damaged file, before its tail is cut off. */
+function keepCopy(fs: FileSystem, directory: string, segment: Segment, fileBytes: number): string {
+  const target = lostName(fs, directory, segment.path)
+  const copy = fs.openSync(target, 'create')
+  try {
+    for (let offset = 0; offset < fileBytes; ) {
+      offset += copy.writeSync(segment.bytes, offset, fileBytes - offset, offset)
+    }
+    copy.syncSync()
+  } finally {
+    copy.closeSync()
+  }
+  fs.syncDirectorySync(`${directory}/${LOST_FOLDER}`)
+  return target.slice(directory.length + 1)
+}
+
+function reopenSegment(fs: FileSystem, segment: Segment): Segment {
+  try {
+    segment.file = fs.openSync(segment.path, 'update')
+  } catch (error) {
+    throw ioError(error, 'reopen', segment.path)
+  }
+  // A clean close has synced all of it, its name included.
+  segment.synced = segment.end
+  return segment
+}
+
+function startSegment(engine: Engine, previousEnd: Position): Segment {
+  const { fs, directory, forest, clock } = engine
+  const base = Math.max(forest.firstFreePosition, previousEnd)
+  const capacity = Math.max(engine.writeBufferBytes, LOG_HEADER_BYTES * 2)
+  const number = forest.nextFileNumber()
+  forest.leasePositions(base + capacity)
+  return createSegment(fs, `${directory}/${segmentName(number)}`, {
+    magic: 'SILTLOG\n',
+    number,
+    base,
+    // Without a segment before it there is no end to follow.
+    previousEnd: previousEnd === 0 ? base : previousEnd,
+    capacity,
+    lastEdit: forest.lastEdit,
+    createdAt: clock.now(),
+    storeId: forest.storeId,
+  })
+}

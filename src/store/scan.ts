@@ -1,0 +1,307 @@
+import { invalid, SiltstoneError } from '../bytes/errors.js'
+import type { Position } from '../bytes/units.js'
+import { BlockNotResident } from '../table/block-cache.js'
+import type { KeyRange } from '../tree/key-range.js'
+import { encodeKey, type RangeOptions } from './bounds.js'
+import { describe, type Encoding } from './encoding.js'
+import type { Engine } from './engine.js'
+import type { TreeState } from './tree-state.js'
+import { View } from './view.js'
+import { Walk } from './walk.js'
+
+/** What `entries`, `keys` and `values` take. */
+export interface ScanOptions<K> extends RangeOptions<K> {
+  /** From the last key to the first (default false). */
+  reverse?: boolean
+  /** At most this many. */
+  limit?: number
+  /** Ends the scan when it aborts, with its reason. */
+  signal?: AbortSignal
+}
+
+/** What a scan is made of; its parts are checked already. */
+export interface ScanPlan<K, T> {
+  readonly state: TreeState
+  readonly position: Position
+  readonly range: KeyRange
+  readonly reverse: boolean
+  readonly limit: number
+  readonly signal: AbortSignal | undefined
+  readonly keyEncoding: Encoding<K>
+  /** Makes of the entry under a cursor what the scan yields. */
+  read(cursor: NonNullable<Walk['current']>): T
+}
+
+// The first slice of a `for await` is small, because many loops are left early; then they grow.
+const FIRST_SLICE = 32
+const LARGEST_SLICE = 1024
+// One step of a merge needs a block of each source at most, unless a cache too small for them drives them out in between; after this
+// many rounds without an entry the step is taken on this thread.
+const MOST_ROUNDS = 32
+
+/**
+ * A walk over a range of keys, as the store was when the scan was made. Loop over it with `for` or `for await`, or take
+ * slices with `nextMany`. Leaving a loop closes the scan; whoever takes slices closes it.
+ *
+ * @example
+ * for (const [key, value] of db.entries({ prefix: 'user:' })) console.log(key, value)
+ *
+ * @example
+ * const scan = db.keys({ gte: 'a' })
+ * scan.seek('m')
+ * const ten = await scan.nextMany(10)
+ * scan.close()
+ */
+export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
+  private readonly engine: Engine
+  private readonly plan: ScanPlan<K, T>
+  private readonly view: View
+  private readonly walk: Walk
+  private left: number
+  private ended = false
+  private closed = false
+
+  /** @internal Scans come from `entries`, `keys` and `values`. */
+  constructor(engine: Engine, plan: ScanPlan<K, T>) {
+    this.engine = engine
+    this.plan = plan
+    this.left = plan.limit
+    this.view = new View(engine, plan.state, plan.position)
+    this.walk = new Walk(this.view.sources(plan.range), plan.range, plan.reverse, (range) =>
+      plan.state.tree?.hintTombstones(range),
+    )
+    engine.scans.add(this)
+  }
+
+  /** Moves to the first entry at or after the key in the scan's direction; out of the scan's bounds, to its end. */
+  seek(key: K): void {
+    this.checkOpen()
+    const bytes = encodeKey(this.plan.keyEncoding, key, 'A key to seek')
+    this.walk.aim(bytes)
+    this.ended = false
+  }
+
+  /** The next `count` entries, fewer at the end. Never blocks on a slow disk. */
+  nextMany(count: number): Promise<T[]> {
+    return this.nextUntil(count, never)
+  }
+
+  /** The next `count` entries, fewer at the end or once they are enough. @internal */
+  async nextUntil(count: number, isEnough: () => boolean): Promise<T[]> {
+    checkCount(count)
+    const slice: T[] = []
+    const { engine } = this
+    for (;;) {
+      this.checkOpen()
+      const missing = this.take(slice, count, false, isEnough)
+      if (missing !== undefined) await missing.load()
+      else if (slice.length === count || this.ended || isEnough()) return slice
+      else if (engine.turn.isDue()) await engine.turn.next()
+    }
+  }
+
+  /** The same on this thread. */
+  nextManySync(count: number): T[] {
+    checkCount(count)
+    this.checkOpen()
+    const slice: T[] = []
+    while (slice.length < count && !this.ended) this.take(slice, count, true, never)
+    return slice
+  }
+
+  /** Everything that is left, and the end of the scan. */
+  async toArray(): Promise<T[]> {
+    try {
+      return await this.nextMany(Number.POSITIVE_INFINITY)
+    } finally {
+      this.close()
+    }
+  }
+
+  /** The same on this thread. */
+  toArraySync(): T[] {
+    try {
+      return this.nextManySync(Number.POSITIVE_INFINITY)
+    } finally {
+      this.close()
+    }
+  }
+
+  /** Counts what is left without decoding it, and ends the scan. @internal */
+  async count(): Promise<number> {
+    const { engine, walk } = this
+    let count = 0
+    let rounds = 0
+    try {
+      while (this.left > 0) {
+        this.checkOpen()
+        const missing = this.step(rounds > MOST_ROUNDS)
+        if (missing !== undefined) {
+          rounds++
+          await missing.load()
+          continue
+        }
+        rounds = 0
+        if (walk.current === undefined) break
+        count++
+        this.left--
+        if (count % LARGEST_SLICE === 0 && engine.turn.isDue()) await engine.turn.next()
+      }
+      return count
+    } finally {
+      this.close()
+    }
+  }
+
+  /** The same on this thread. @internal */
+  countSync(): number {
+    let count = 0
+    try {
+      this.checkOpen()
+      for (; this.left > 0; this.left--, count++) {
+        this.walk.advance()
+        if (this.walk.current === undefined) break
+      }
+      return count
+    } finally {
+      this.close()
+    }
+  }
+
+  /** Ends the scan; twice is once. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.view.release()
+    this.engine.scans.delete(this)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    if (this.closed) return
+    const { walk, plan } = this
+    try {
+      while (this.left > 0) {
+        this.checkOpen()
+        walk.advance()
+        if (walk.current === undefined) return
+        this.left--
+        yield plan.read(walk.current)
+      }
+    } finally {
+      this.close()
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T> {
+    return new SliceIterator(this)
+  }
+
+  /** @internal */
+  get isClosed(): boolean {
+    return this.closed
+  }
+
+  /** Adds up to `count` entries to a slice, or says which block is missing. */
+  private take(slice: T[], count: number, blocking: boolean, isEnough: () => boolean): BlockNotResident | undefined {
+    const { walk, plan } = this
+    const until = Math.min(count, slice.length + LARGEST_SLICE)
+    while (slice.length < until) {
+      if (this.left === 0) {
+        this.ended = true
+        return undefined
+      }
+      const missing = this.step(blocking)
+      if (missing !== undefined) return missing
+      if (walk.current === undefined) {
+        this.ended = true
+        return undefined
+      }
+      this.left--
+      slice.push(plan.read(walk.current))
+      if (isEnough()) return undefined
+    }
+    return undefined
+  }
+
+  private step(blocking: boolean): BlockNotResident | undefined {
+    const { cache } = this.engine
+    if (blocking) {
+      this.walk.advance()
+      return undefined
+    }
+    cache.blocking = false
+    try {
+      this.walk.advance()
+      return undefined
+    } catch (error) {
+      if (error instanceof BlockNotResident) return error
+      throw error
+    } finally {
+      cache.blocking = true
+    }
+  }
+
+  private checkOpen(): void {
+    this.engine.checkOpen()
+    this.plan.signal?.throwIfAborted()
+    if (this.closed) throw new SiltstoneError('SILT_NOT_OPEN', 'The scan is closed; make a new one')
+  }
+}
+
+/** Walks a scan for `for await`: slices are fetched ahead, so that most steps only resolve what is there. */
+class SliceIterator<K, T> implements AsyncIterator<T> {
+  private readonly scan: Scan<K, T>
+  private slice: T[] = []
+  private at = 0
+  private size = FIRST_SLICE
+  private done = false
+
+  constructor(scan: Scan<K, T>) {
+    this.scan = scan
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    if (this.at < this.slice.length) return Promise.resolve({ value: this.slice[this.at++]!, done: false })
+    return this.refill()
+  }
+
+  async return(): Promise<IteratorResult<T>> {
+    this.done = true
+    this.scan.close()
+    return { value: undefined, done: true }
+  }
+
+  private async refill(): Promise<IteratorResult<T>> {
+    if (this.done || this.scan.isClosed) return { value: undefined, done: true }
+    try {
+      this.slice = await this.scan.nextMany(this.size)
+    } catch (error) {
+      this.scan.close()
+      throw error
+    }
+    this.size = Math.min(this.size * 2, LARGEST_SLICE)
+    this.at = 0
+    if (this.slice.length === 0) return this.return()
+    return { value: this.slice[this.at++]!, done: false }
+  }
+}
+
+function never(): boolean {
+  return false
+}
+
+function checkCount(count: number): void {
+  if (count === Number.POSITIVE_INFINITY || (Number.isInteger(count) && count >= 0)) return
+  throw invalid(`The number of entries must be a whole number, not ${describe(count)}`)
+}
+
+/** Checks the options that bounds leave over. */
+export function scanLimit(limit: number | undefined): number {
+  if (limit === undefined) return Number.POSITIVE_INFINITY
+  if (limit === Number.POSITIVE_INFINITY || (Number.isInteger(limit) && limit >= 0)) return limit
+  throw invalid(`Option limit must be a whole number of entries, not ${describe(limit)}`)
+}

@@ -1,0 +1,149 @@
+import type { ForestStats } from '../tree/forest-stats.js'
+import { LEVEL_COUNT } from '../tree/table-meta.js'
+import type { Stall } from './admission.js'
+import type { Engine } from './engine.js'
+import type { RecoveryReport } from './recover.js'
+
+/** Figures of one level, summed over all keyspaces. */
+export interface LevelStats {
+  readonly level: number
+  readonly tables: number
+  /** On disk. */
+  readonly bytes: number
+  /** Keys and values before compression. */
+  readonly rawBytes: number
+  readonly entries: number
+  /** Entries that are deletions, and ranges deleted. */
+  readonly tombstones: number
+}
+
+/** What `db.stats()` returns. Counts since the store was opened, unless they are of what is on disk now. */
+export interface StoreStats {
+  readonly levels: readonly LevelStats[]
+  /** Tables of all levels. */
+  readonly files: number
+  /** Bytes of all tables. */
+  readonly bytes: number
+  readonly memory: {
+    /** Log segments that memtables read from. */
+    readonly segments: number
+    /** Indexes of the memtables. */
+    readonly indexes: number
+    /** Blocks, indexes and filters in the cache. */
+    readonly cache: number
+  }
+  readonly cache: {
+    readonly hits: number
+    readonly misses: number
+    readonly evictions: number
+    readonly bytes: number
+    readonly capBytes: number
+  }
+  readonly amplification: {
+    /** Bytes written to log and tables for each byte of log; 1 before anything was flushed. */
+    readonly write: number
+    /** Sources a lookup may have to look at, in the keyspace with the most. */
+    readonly read: number
+    /** Bytes of tables for each byte of the last level: what is not yet merged into it, or already dead. */
+    readonly space: number
+  }
+  /** Why writers were slowed down, how often and for how long. */
+  readonly stalls: readonly Stall[]
+  readonly flushes: { readonly count: number; readonly bytesWritten: number }
+  readonly compactions: { readonly count: number; readonly bytesRead: number; readonly bytesWritten: number }
+  /** Jobs under way. */
+  readonly running: readonly string[]
+  /** The newest jobs that ended, oldest first. */
+  readonly history: ForestStats['history']
+  /** Snapshots and scans that are open, and how far back the oldest reads. */
+  readonly pins: { readonly count: number; readonly oldestPosition: number | undefined }
+  readonly log: {
+    /** Segments that are not in tables yet, the active one included. */
+    readonly segments: number
+    /** Everything committed is before this position. */
+    readonly position: number
+    /** Everything before this position survives a loss of power. */
+    readonly syncedPosition: number
+  }
+  readonly keyspaces: readonly { readonly name: string; readonly levels: readonly LevelStats[] }[]
+  /** What the last failure in the background was; the store goes on trying. */
+  readonly backgroundError: Error | undefined
+  readonly recovery: RecoveryReport
+}
+
+/** Collects the figures. @internal */
+export function collectStats(engine: Engine, recovery: RecoveryReport): StoreStats {
+  const forest = engine.forest.stats()
+  const keyspaces = forest.trees.map((tree) => ({ name: tree.name, levels: tree.levels.map(levelStats) }))
+  const levels = Array.from({ length: LEVEL_COUNT }, (_, level) =>
+    keyspaces
+      .flatMap((keyspace) => keyspace.levels)
+      .filter((each) => each.level === level)
+      .reduce(added, emptyLevel(level)),
+  )
+  const bytes = sumOf(levels, (level) => level.bytes)
+  const memory = engine.memoryBytes()
+  const cache = engine.cache.stats()
+  const { flushes, flushedBytes, compactions, compactionReadBytes, compactionWrittenBytes } = forest.totals
+  const logBytes = engine.committedBytes
+  return {
+    levels,
+    files: sumOf(levels, (level) => level.tables),
+    bytes,
+    memory: { ...memory, cache: cache.bytes },
+    cache,
+    amplification: {
+      write: logBytes === 0 ? 1 : (logBytes + flushedBytes + compactionWrittenBytes) / logBytes,
+      read: Math.max(0, ...keyspaces.map((keyspace) => sourcesOf(keyspace.levels))) + engine.segmentCount,
+      space: spaceAmplification(levels, bytes),
+    },
+    stalls: engine.admission.stalls(),
+    flushes: { count: flushes, bytesWritten: flushedBytes },
+    compactions: { count: compactions, bytesRead: compactionReadBytes, bytesWritten: compactionWrittenBytes },
+    running: forest.running,
+    history: forest.history,
+    pins: { count: engine.pins.size, oldestPosition: engine.pins.oldest },
+    log: {
+      segments: engine.segmentCount,
+      position: engine.visible,
+      syncedPosition: engine.log?.synced ?? 0,
+    },
+    keyspaces,
+    backgroundError: forest.lastError,
+    recovery,
+  }
+}
+
+function levelStats(stats: ForestStats['trees'][number]['levels'][number]): LevelStats {
+  const { level, tables, bytes, rawBytes, entries, deletions, rangeTombstones } = stats
+  return { level, tables, bytes, rawBytes, entries, tombstones: deletions + rangeTombstones }
+}
+
+function emptyLevel(level: number): LevelStats {
+  return { level, tables: 0, bytes: 0, rawBytes: 0, entries: 0, tombstones: 0 }
+}
+
+function added(a: LevelStats, b: LevelStats): LevelStats {
+  return {
+    level: a.level,
+    tables: a.tables + b.tables,
+    bytes: a.bytes + b.bytes,
+    rawBytes: a.rawBytes + b.rawBytes,
+    entries: a.entries + b.entries,
+    tombstones: a.tombstones + b.tombstones,
+  }
+}
+
+function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0)
+}
+
+/** Each run of level 0 is a source of its own, each deeper level one. */
+function sourcesOf(levels: readonly LevelStats[]): number {
+  return sumOf(levels, ({ level, tables }) => (level === 0 ? tables : Math.min(tables, 1)))
+}
+
+function spaceAmplification(levels: readonly LevelStats[], bytes: number): number {
+  const deepest = levels.findLast((level) => level.tables > 0)
+  return deepest === undefined || deepest.bytes === 0 ? 1 : bytes / deepest.bytes
+}

@@ -1,0 +1,62 @@
+import type { Cursor } from '../bytes/cursor.js'
+import { RangeTombstones } from '../bytes/range-tombstones.js'
+import type { Position } from '../bytes/units.js'
+import type { KeyRange } from '../tree/key-range.js'
+import type { Version } from '../tree/version.js'
+import type { Engine } from './engine.js'
+import type { TreeState } from './tree-state.js'
+import type { WalkSources } from './walk.js'
+
+/**
+ * One tree as it is at one position, for as long as the view is held: the pin keeps the versions of keys, the retained
+ * version of the tree keeps the files, and memtables live while somebody refers to them.
+ */
+export class View {
+  readonly limit: Position
+  private readonly engine: Engine
+  private readonly memtables: TreeState['sealed']
+  private readonly tables: Version | undefined
+  private held = true
+
+  constructor(engine: Engine, state: TreeState, limit: Position) {
+    this.engine = engine
+    this.limit = limit
+    this.memtables = state.active === undefined ? state.sealed : [state.active, ...state.sealed]
+    this.tables = state.tree?.version.retain()
+    engine.pins.add(limit)
+  }
+
+  sources(range: KeyRange): WalkSources {
+    const cursors: Cursor[] = []
+    const newestPositions: Position[] = []
+    let tombstones: RangeTombstones | undefined
+    for (const memtable of this.memtables) {
+      cursors.push(memtable.cursor(this.limit))
+      newestPositions.push(memtable.base + memtable.bytes.length)
+      if (memtable.rangeTombstones.size > 0) {
+        tombstones ??= new RangeTombstones()
+        tombstones.addAll(memtable.rangeTombstones)
+      }
+    }
+    const { tables } = this
+    if (tables !== undefined) {
+      for (const source of tables.sources(this.limit, range)) {
+        cursors.push(source.cursor)
+        newestPositions.push(source.newestPosition)
+      }
+      const inTables = tables.rangeTombstones(range)
+      if (inTables !== undefined) {
+        tombstones ??= new RangeTombstones()
+        tombstones.addAll(inTables)
+      }
+    }
+    return { cursors, newestPositions, tombstones, limit: this.limit, now: this.engine.clock.now() }
+  }
+
+  release(): void {
+    if (!this.held) return
+    this.held = false
+    this.tables?.release()
+    this.engine.pins.remove(this.limit)
+  }
+}

@@ -1,0 +1,231 @@
+import { compareBytes } from '../bytes/compare.js'
+import type { Cursor } from '../bytes/cursor.js'
+import type { RangeTombstones } from '../bytes/range-tombstones.js'
+import type { EpochMs, Position } from '../bytes/units.js'
+import { KIND_DELETE } from '../log/operation.js'
+import type { KeyRange } from '../tree/key-range.js'
+
+/** Where a walk reads: sources newest first, all at one position. */
+export interface WalkSources {
+  readonly cursors: readonly Cursor[]
+  /** Per source: no entry of it has this position or a newer one. */
+  readonly newestPositions: readonly Position[]
+  /** Range deletions of all sources; `undefined` where there are none. */
+  readonly tombstones: RangeTombstones | undefined
+  readonly limit: Position
+  readonly now: EpochMs
+}
+
+// So many hidden entries in a row are worth telling compaction about …
+const CRAWL_ENTRIES = 128
+// … and so many under one range deletion are worth a seek to its end.
+const LEAP_ENTRIES = 8
+
+/**
+ * A walk over what a reader sees of a tree, in one direction: the sources merged, the newest version of each key, without what is
+ * deleted or expired.
+ *
+ * Every source shows a key at most once, so of equal keys the newest source's counts and the others step on. Between two
+ * entries of one source that lie next to each other in the merge, one comparison is made: with the runner-up.
+ *
+ * A block that is not in memory may interrupt `advance` (`BlockNotResident`); called again, it goes on where it was.
+ */
+export class Walk {
+  /** The source that stands on the current entry; `undefined` at the end. */
+  current: Cursor | undefined
+  private runnerUp: Cursor | undefined
+  private readonly cursors: readonly Cursor[]
+  private readonly newestPositions: readonly Position[]
+  private readonly tombstones: RangeTombstones | undefined
+  private readonly limit: Position
+  private readonly now: EpochMs
+  private readonly range: KeyRange
+  private readonly reverse: boolean
+  private readonly onCrawl: (range: KeyRange) => void
+  private pending: 'nothing' | 'start' | 'seek' | 'step' | 'pick' = 'start'
+  private target: Uint8Array | undefined
+  /** Entries passed since the last visible one because they were deleted. */
+  private hidden = 0
+  private hiddenFrom: Uint8Array | undefined
+
+  constructor(sources: WalkSources, range: KeyRange, reverse: boolean, onCrawl: (range: KeyRange) => void) {
+    this.cursors = sources.cursors
+    this.newestPositions = sources.newestPositions
+    this.tombstones = sources.tombstones
+    this.limit = sources.limit
+    this.now = sources.now
+    this.range = range
+    this.reverse = reverse
+    this.onCrawl = onCrawl
+  }
+
+  /** To the next entry in the walk's direction; the first one at the first call. */
+  advance(): void {
+    if (this.pending === 'nothing') {
+      if (this.current === undefined) return
+      this.pending = 'step'
+    }
+    this.settle()
+  }
+
+  /** The next `advance` goes to the first entry at or after a key in the walk's direction. */
+  aim(key: Uint8Array): void {
+    this.pending = 'seek'
+    this.target = key
+  }
+
+  private settle(): void {
+    for (;;) {
+      if (this.pending === 'start') this.startAll()
+      else if (this.pending === 'seek') this.seekAll(this.target!)
+      else if (this.pending === 'step') this.step()
+      else if (this.pending === 'pick') this.pick()
+      this.pending = 'nothing'
+      const { current } = this
+      if (current === undefined || this.isOutside(current)) {
+        this.current = undefined
+        this.noteCrawl(undefined)
+        return
+      }
+      if (!this.isHidden(current)) {
+        if (this.hidden > 0) this.noteCrawl(current)
+        return
+      }
+      this.noteHidden(current)
+    }
+  }
+
+  private startAll(): void {
+    const { start, end } = this.range
+    for (const cursor of this.cursors) {
+      if (!this.reverse) cursor.seek(start, 0, start.length)
+      else if (end === undefined) cursor.seekToLast()
+      else cursor.seekBefore(end, 0, end.length)
+    }
+    this.pick()
+  }
+
+  private seekAll(key: Uint8Array): void {
+    const { start, end } = this.range
+    if (!this.reverse) {
+      const from = compareBytes(key, 0, key.length, start, 0, start.length) < 0 ? start : key
+      for (const cursor of this.cursors) cursor.seek(from, 0, from.length)
+    } else {
+      const beyond = end !== undefined && compareBytes(key, 0, key.length, end, 0, end.length) >= 0
+      for (const cursor of this.cursors) {
+        if (beyond) cursor.seekBefore(end, 0, end.length)
+        else seekAtOrBefore(cursor, key)
+      }
+    }
+    this.pick()
+  }
+
+  private step(): void {
+    const current = this.current!
+    if (this.reverse) current.prev()
+    else current.next()
+    // From here on the step is taken: should the rest be interrupted, only the rest is done again.
+    this.pending = 'pick'
+    const { runnerUp } = this
+    if (current.valid && (runnerUp === undefined || this.order(current, runnerUp) < 0)) return
+    this.pick()
+  }
+
+  /** Finds the first source in the walk's direction, and the one behind it. */
+  private pick(): void {
+    const { cursors } = this
+    let best: Cursor | undefined
+    let second: Cursor | undefined
+    for (let i = 0; i < cursors.length; i++) {
+      const cursor = cursors[i]!
+      while (cursor.valid) {
+        if (best === undefined) {
+          best = cursor
+          break
+        }
+        const order = this.order(cursor, best)
+        if (order > 0) {
+          if (second === undefined || this.order(cursor, second) < 0) second = cursor
+          break
+        }
+        if (order < 0) {
+          second = best
+          best = cursor
+          break
+        }
+        // An older version of the same key.
+        if (this.reverse) cursor.prev()
+        else cursor.next()
+      }
+    }
+    this.current = best
+    this.runnerUp = second
+  }
+
+  private order(a: Cursor, b: Cursor): number {
+    const order = compareBytes(a.keyBytes, a.keyStart, a.keyEnd, b.keyBytes, b.keyStart, b.keyEnd)
+    return this.reverse ? -order : order
+  }
+
+  private isOutside(cursor: Cursor): boolean {
+    const { start, end } = this.range
+    if (this.reverse) return compareBytes(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, start, 0, start.length) < 0
+    return end !== undefined && compareBytes(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, end, 0, end.length) >= 0
+  }
+
+  private isHidden(cursor: Cursor): boolean {
+    if (cursor.kind === KIND_DELETE) return true
+    if (cursor.expiresAt !== 0 && cursor.expiresAt <= this.now) return true
+    const { tombstones } = this
+    if (tombstones === undefined) return false
+    const { keyBytes, keyStart, keyEnd } = cursor
+    return tombstones.coveringPosition(keyBytes, keyStart, keyEnd, this.limit) > cursor.position
+  }
+
+  /** Counts a hidden entry. Under a range deletion that goes on and on, what it hides is passed over in one seek. */
+  private noteHidden(cursor: Cursor): void {
+    if (this.hidden++ === 0) this.hiddenFrom = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
+    this.pending = 'step'
+    const { tombstones } = this
+    if (tombstones === undefined || this.hidden % LEAP_ENTRIES !== 0) return
+    const { keyBytes, keyStart, keyEnd } = cursor
+    const covering = tombstones.coveringPosition(keyBytes, keyStart, keyEnd, this.limit)
+    if (covering > 0) this.leap(tombstones, tombstones.fragmentAt(keyBytes, keyStart, keyEnd), covering)
+  }
+
+  /** Every source in which all is older than the deletion goes to the edge of the fragment; the others stay where they are. */
+  private leap(tombstones: RangeTombstones, fragment: number, covering: Position): void {
+    const edge = this.reverse ? tombstones.fragmentStart(fragment) : tombstones.fragmentEnd(fragment)
+    // Should a block be missing, the sources that have moved are merely farther on: none of them passes anything visible.
+    this.pending = 'pick'
+    for (const [i, cursor] of this.cursors.entries()) {
+      if (!cursor.valid || this.newestPositions[i]! > covering) continue
+      if (tombstones.fragmentAt(cursor.keyBytes, cursor.keyStart, cursor.keyEnd) !== fragment) continue
+      if (this.reverse) cursor.seekBefore(edge!, 0, edge!.length)
+      else if (edge !== undefined) cursor.seek(edge, 0, edge.length)
+      else exhaust(cursor)
+    }
+  }
+
+  private noteCrawl(next: Cursor | undefined): void {
+    if (this.hidden >= CRAWL_ENTRIES) {
+      const from = this.hiddenFrom!
+      const to = next === undefined ? undefined : next.keyBytes.slice(next.keyStart, next.keyEnd)
+      if (!this.reverse) this.onCrawl({ start: from, end: to ?? this.range.end })
+      else this.onCrawl({ start: to ?? this.range.start, end: from })
+    }
+    this.hidden = 0
+    this.hiddenFrom = undefined
+  }
+}
+
+function exhaust(cursor: Cursor): void {
+  cursor.seekToLast()
+  if (cursor.valid) cursor.next()
+}
+
+function seekAtOrBefore(cursor: Cursor, key: Uint8Array): void {
+  cursor.seek(key, 0, key.length)
+  if (cursor.valid && compareBytes(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, key, 0, key.length) === 0) return
+  cursor.seekBefore(key, 0, key.length)
+}

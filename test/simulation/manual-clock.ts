@@ -1,0 +1,44 @@
+import type { Clock } from '../../src/bytes/clock.js'
+
+/** A clock that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  private time: number
+  private readonly timers = new Set<{ at: number; callback: () => void }>()
+
+  constructor(time = 1_700_000_000_000) {
+    this.time = time
+  }
+
+  now(): number {
+    return this.time
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const timer = { at: this.time + delayMs, callback }
+    this.timers.add(timer)
+    return () => this.timers.delete(timer)
+  }
+
+  /** Moves time on and calls what has come due, in order. */
+  advance(ms: number): void {
+    const until = this.time + ms
+    for (;;) {
+      const due = [...this.timers].filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at)[0]
+      if (due === undefined) break
+      this.timers.delete(due)
+      this.time = Math.max(this.time, due.at)
+      due.callback()
+    }
+    this.time = until
+  }
+
+  /** Moves the wall clock without calling anybody, as a person or NTP would. */
+  jump(ms: number): void {
+    this.time += ms
+  }
+
+  /** How many timers are waiting. */
+  get waiting(): number {
+    return this.timers.size
+  }
+}

@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Database, open } from '../src/index.js'
+
+/*
+ * `npm start`: what Siltstone does, shown on a store of its own in a temporary folder that is removed at the end. Needs no
+ * terminal. Every figure is measured while you watch.
+ */
+
+const ENTRIES = 300_000
+const BATCH = 1000
+
+function say(text = ''): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en')
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+}
+
+async function timed(run: () => Promise<void> | void): Promise<number> {
+  const startedAt = performance.now()
+  await run()
+  return (performance.now() - startedAt) / 1000
+}
+
+function sensor(i: number): string {
+  // A stride that visits every number once, in an order that looks random.
+  return `sensor:${String((i * 7919) % ENTRIES).padStart(7, '0')}`
+}
+
+async function write(db: Database): Promise<void> {
+  say(`1. Writing ${count(ENTRIES)} entries in random order, ${count(BATCH)} to a batch`)
+  const seconds = await timed(async () => {
+    for (let i = 0; i < ENTRIES; i += BATCH) {
+      const operations = []
+      for (let j = i; j < i + BATCH; j++) {
+        operations.push({
+          type: 'put' as const,
+          key: sensor(j),
+          value: `{"reading":${j},"unit":"mm","note":"${'sand '.repeat(12)}"}`,
+        })
+      }
+      await db.batch(operations)
+    }
+  })
+  say(`   ${count(ENTRIES / seconds)} entries a second`)
+}
+
+async function read(db: Database): Promise<void> {
+  say('2. Reading')
+  const gets = 100_000
+  const getSeconds = await timed(() => {
+    for (let i = 0; i < gets; i++) if (db.getSync(sensor(i * 31)) === undefined) throw new Error('an entry is missing')
+  })
+  let scanned = 0
+  const scanSeconds = await timed(() => {
+    for (const [key] of db.entries({ prefix: 'sensor:' })) if (key !== '') scanned++
+  })
+  say(
+    `   ${count(gets / getSeconds)} random reads a second; a scan passes ${count(scanned / scanSeconds)} entries a second`,
+  )
+}
+
+function draw(db: Database): void {
+  for (const { level, tables, bytes } of db.stats().levels) {
+    if (tables === 0) continue
+    const bar = '#'.repeat(Math.max(1, Math.round(bytes / (512 * 1024))))
+    say(`   level ${level}  ${String(tables).padStart(3)} tables  ${mebibytes(bytes).padStart(9)}  ${bar}`)
+  }
+}
+
+async function compact(db: Database): Promise<void> {
+  say('3. The levels after a flush, and after a compaction')
+  await db.flush()
+  draw(db)
+  const seconds = await timed(() => db.compact())
+  say(`   … compacted in ${seconds.toFixed(1)} s:`)
+  draw(db)
+}
+
+/** Runs this file again as a child that writes without end, kills it, and looks at what it was told is safe. */
+async function kill(directory: string): Promise<void> {
+  say('4. Pulling the plug on a process that writes')
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), '--write-until-killed', directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let acknowledged = 0
+  child.stdout.on('data', (chunk: Buffer) => {
+    const lines = chunk.toString().trim().split('\n')
+    acknowledged = Math.max(acknowledged, Number(lines.at(-1)))
+    if (acknowledged > 20_000) child.kill('SIGKILL')
+  })
+  await new Promise((resolve) => child.on('close', resolve))
+  const db = await open(directory)
+  let there = 0
+  for (const key of db.keys()) if (Number(key) === there) there++
+  say(`   it had reported ${count(acknowledged)} writes; after the kill ${count(there)} are there, without a gap`)
+  if (there < acknowledged) throw new Error('an acknowledged write is missing')
+  await db.close()
+}
+
+async function writeUntilKilled(directory: string): Promise<void> {
+  const db = await open(directory)
+  for (let i = 0; ; i++) {
+    await db.put(String(i).padStart(9, '0'), 'x')
+    if (i % 1000 === 999) process.stdout.write(`${i + 1}\n`)
+  }
+}
+
+async function main(): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), 'siltstone-tour-'))
+  try {
+    say('Siltstone: an ordered key-value store inside your Node process\n')
+    const db = await open(join(root, 'tour'))
+    await write(db)
+    await read(db)
+    await compact(db)
+    await db.close()
+    await kill(join(root, 'killed'))
+    say('\nNext: read README.md, or try it:')
+    say(
+      `   node -e "import('siltstone').then(async ({ open }) => { const db = await open('./data'); await db.put('hello', 'world'); console.log(await db.get('hello')); await db.close() })"`,
+    )
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+if (process.argv[2] === '--write-until-killed') await writeUntilKilled(process.argv[3]!)
+else await main()
