@@ -1,0 +1,61 @@
+import type { FileNumber } from '../bytes/units.js'
+
+/*
+ * What the files of a store are called. Never to change within format version 1.
+ *
+ *   000012.sst        a table
+ *   000013.log        a segment of the commit log
+ *   MANIFEST-000014   the list of what belongs to the store, as a log of edits
+ *   CURRENT           the name of the manifest that counts, and a line feed
+ *   CURRENT.new       the next CURRENT before it is renamed; left over only by a crash
+ *   LOCK              held by the process that has the store open
+ *
+ * Tables, segments and manifests draw their numbers from one sequence, at least six digits wide so that a listing sorts.
+ */
+
+export type StoreFileKind = 'table' | 'segment' | 'manifest' | 'current' | 'next-current' | 'lock'
+
+export interface StoreFile {
+  readonly kind: StoreFileKind
+  /** 0 for the kinds of which a store has only one. */
+  readonly number: FileNumber
+}
+
+export const CURRENT = 'CURRENT'
+export const NEXT_CURRENT = 'CURRENT.new'
+export const LOCK = 'LOCK'
+
+export function tableName(number: FileNumber): string {
+  return `${digits(number)}.sst`
+}
+
+export function segmentName(number: FileNumber): string {
+  return `${digits(number)}.log`
+}
+
+export function manifestName(number: FileNumber): string {
+  return `MANIFEST-${digits(number)}`
+}
+
+/** What a name stands for; `undefined` for every file that is not the store's, and so not the store's to touch. */
+export function parseStoreFile(name: string): StoreFile | undefined {
+  if (name === CURRENT) return { kind: 'current', number: 0 }
+  if (name === NEXT_CURRENT) return { kind: 'next-current', number: 0 }
+  if (name === LOCK) return { kind: 'lock', number: 0 }
+  const match = /^(?:(MANIFEST-)(\d{6,10})|(\d{6,10})\.(sst|log))$/.exec(name)
+  if (match === null) return undefined
+  const number = Number(match[2] ?? match[3])
+  // Only the one way to write a number is ours: '0000012.sst' was made by somebody else.
+  if (digits(number) !== (match[2] ?? match[3])) return undefined
+  return { kind: match[1] !== undefined ? 'manifest' : match[4] === 'sst' ? 'table' : 'segment', number }
+}
+
+/** Whether a name can only be there because a store is, or was: without CURRENT such a directory is a damaged store. */
+export function holdsStoreData(name: string): boolean {
+  const kind = parseStoreFile(name)?.kind
+  return kind === 'table' || kind === 'segment' || kind === 'manifest'
+}
+
+function digits(number: FileNumber): string {
+  return String(number).padStart(6, '0')
+}

@@ -1,0 +1,318 @@
+import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
+import type { EpochMs, FileNumber } from '../bytes/units.js'
+import type { FileHandle, FileSystem } from '../fs/file-system.js'
+import { CURRENT, manifestName, NEXT_CURRENT } from './file-names.js'
+import { ManifestFile, type ManifestReading } from './manifest-file.js'
+import type { ManifestEdit, ManifestState } from './manifest-state.js'
+import { MANIFEST_ROLLOVER_BYTES, MANIFEST_ROLLOVER_RATIO } from './tuning.js'
+
+/** What a manifest needs from around it. */
+export interface ManifestEnvironment {
+  readonly fs: FileSystem
+  readonly directory: string
+  now(): EpochMs
+  /** A number for the next manifest. Requires: `lease.files` of every state is above it. */
+  takeNumber(): FileNumber
+  /** An fsync failed: nobody knows what is on disk, so nothing may be written any more. */
+  onFailed(error: SiltstoneError): void
+}
+
+interface PendingEdit {
+  readonly edit: ManifestEdit
+  durable(): void
+  refused(error: unknown): void
+}
+
+/** A point where the work must wait for the disk, on the thread pool or on this thread. */
+interface Barrier {
+  readonly path: string
+  wait(): Promise<void>
+  waitSync(): void
+}
+
+/**
+ * The one account of which tables belong to a store. Every edit is on disk before anybody acts on it.
+ *
+ * The work on it (write edits, sync, roll over) is a generator that stops at every point where the disk must be waited for.
+ * Normally those waits happen on the thread pool. A caller that cannot give up its turn takes the same work over and goes
+ * through it with blocking calls, from wherever it stands; whoever waited before finds that the work went on without him.
+ */
+export class Manifest {
+  readonly state: ManifestState
+  /** The newest edit that is on disk. */
+  lastEdit: number
+  private readonly environment: ManifestEnvironment
+  private file: ManifestFile | undefined
+  /** The tail of the file cannot be written to: a torn edit, or one that could not be taken back. */
+  private tailBroken: boolean
+  /** How long the file was when it held one edit only. */
+  private snapshotBytes = 0
+  private readonly queue: PendingEdit[] = []
+  /** Written, and waiting for the sync. */
+  private unsynced: PendingEdit[] = []
+  /** Synced, and about to be told. */
+  private readonly announced: PendingEdit[] = []
+  private work: Generator<Barrier, void> | undefined
+  private barrier: Barrier | undefined
+  /** Who drives the work; changes hands when the work is taken over. */
+  private driver = 0
+  private failure: SiltstoneError | undefined
+
+  private constructor(environment: ManifestEnvironment, state: ManifestState, file?: ManifestFile, tailBroken = false) {
+    this.environment = environment
+    this.state = state
+    this.file = file
+    this.tailBroken = tailBroken
+    this.lastEdit = state.edit
+  }
+
+  /** Makes the first manifest of a store, durable on return. */
+  static create(environment: ManifestEnvironment, state: ManifestState): Manifest {
+    const manifest = new Manifest(environment, state)
+    manifest.commitSync({})
+    return manifest
+  }
+
+  /** Goes on with a manifest that was read. Writes nothing yet. */
+  static resume(environment: ManifestEnvironment, reading: ManifestReading): Manifest {
+    const file = ManifestFile.reopen(environment.fs, environment.directory, reading)
+    return new Manifest(environment, reading.state, file, reading.torn)
+  }
+
+  get number(): FileNumber {
+    return this.file?.number ?? 0
+  }
+
+  /**
+   * Writes an edit. One of the two is called, once: `durable` in the very turn in which the edit is known to be on disk, in the
+   * order of the edits; `refused` where it is not there and never will be.
+   */
+  submit(edit: ManifestEdit, durable: () => void, refused: (error: unknown) => void): void {
+    if (this.failure !== undefined) {
+      refused(this.failure)
+      return
+    }
+    this.queue.push({ edit, durable, refused })
+    if (this.work !== undefined) return
+    this.work = this.steps()
+    this.step()
+    if (this.barrier !== undefined) void this.drive()
+  }
+
+  /** Writes an edit and brings it to the disk, with everything that was under way before it, on this thread. */
+  commitSync(edit: ManifestEdit): void {
+    let refusal: unknown
+    let done = false
+    const durable = (): void => {
+      done = true
+    }
+    const refused = (error: unknown): void => {
+      refusal = error
+    }
+    this.submit(edit, durable, refused)
+    this.settleSync()
+    if (refusal !== undefined) throw refusal
+    assert(done, 'a settled edit is on disk or was refused')
+  }
+
+  /** Brings all edits under way to the disk and has them announced, without giving up the turn. */
+  settleSync(): void {
+    while (this.barrier !== undefined) {
+      this.driver++
+      const barrier = this.barrier
+      try {
+        barrier.waitSync()
+      } catch (error) {
+        this.fail(error, barrier.path)
+        return
+      }
+      this.step()
+    }
+  }
+
+  /** Nothing is under way. */
+  get isSettled(): boolean {
+    return this.barrier === undefined
+  }
+
+  /** Requires: nothing is under way. */
+  close(): void {
+    assert(this.barrier === undefined, 'a manifest is closed after its edits are settled')
+    this.file?.file.closeSync()
+    this.file = undefined
+    this.failure ??= new SiltstoneError('SILT_NOT_OPEN', 'The store is closed')
+  }
+
+  private async drive(): Promise<void> {
+    const driver = ++this.driver
+    while (this.barrier !== undefined && driver === this.driver) {
+      const barrier = this.barrier
+      try {
+        await barrier.wait()
+      } catch (error) {
+        // Taken over or not: no later success makes a failed fsync good.
+        this.fail(error, barrier.path)
+        return
+      }
+      if (driver === this.driver) this.step()
+    }
+  }
+
+  private step(): void {
+    this.barrier = undefined
+    const { value, done } = this.work!.next()
+    if (done === true) this.work = undefined
+    else this.barrier = value
+    // Announced outside of the work: whoever hears it may ask for the next edit, or for settling.
+    for (let next = this.announced.shift(); next !== undefined; next = this.announced.shift()) next.durable()
+  }
+
+  private *steps(): Generator<Barrier, void> {
+    while (this.queue.length > 0) {
+      if (this.isRolloverDue()) yield* this.rollOver()
+      this.unsynced = this.writeQueue()
+      if (this.unsynced.length === 0) continue
+      const manifest = this.file!
+      const { end } = manifest
+      yield syncOf(manifest.file)
+      manifest.syncedEnd = end
+      this.lastEdit = this.state.edit
+      this.announced.push(...this.unsynced.splice(0))
+    }
+  }
+
+  /** Writes what waits and returns what was written; one that does not fit is refused alone. */
+  private writeQueue(): PendingEdit[] {
+    const written: PendingEdit[] = []
+    while (this.queue.length > 0 && !this.tailBroken) {
+      const pending = this.queue.shift()!
+      const manifest = this.file!
+      try {
+        manifest.append(this.state.edit + 1, pending.edit)
+      } catch (error) {
+        this.tailBroken = !manifest.isWhole
+        pending.refused(error)
+        continue
+      }
+      this.state.apply(this.state.edit + 1, pending.edit)
+      written.push(pending)
+    }
+    return written
+  }
+
+  private isRolloverDue(): boolean {
+    if (this.file === undefined || this.tailBroken) return true
+    const { end } = this.file
+    return end > MANIFEST_ROLLOVER_BYTES && end > this.snapshotBytes * MANIFEST_ROLLOVER_RATIO
+  }
+
+  /** Begins a new manifest with everything that the old one says. Where that fails the old one goes on, if it can. */
+  private *rollOver(): Generator<Barrier, void> {
+    const { fs, directory } = this.environment
+    const number = this.environment.takeNumber()
+    let next: ManifestFile | undefined
+    try {
+      const createdAt = this.environment.now()
+      removeIfThere(fs, `${directory}/${manifestName(number)}`)
+      next = ManifestFile.create(fs, directory, number, this.lastEdit, this.state.storeId, createdAt)
+      next.append(this.state.edit + 1, this.state.asEdit())
+      yield syncOf(next.file)
+      yield syncOfDirectory(fs, directory)
+      yield* this.writeNextCurrent(number)
+    } catch (error) {
+      // A full disk may have space again later. Nothing names the new manifest yet, so the old one still counts.
+      next?.file.closeSync()
+      removeIfThere(fs, `${directory}/${manifestName(number)}`)
+      this.refuseWithoutManifest(error)
+      return
+    }
+    yield renameOf(fs, directory, NEXT_CURRENT, CURRENT)
+    const old = this.file
+    next.syncedEnd = next.end
+    this.file = next
+    this.tailBroken = false
+    this.snapshotBytes = next.end
+    this.state.edit++
+    this.lastEdit = this.state.edit
+    if (old === undefined) return
+    old.file.closeSync()
+    removeIfThere(fs, old.path)
+  }
+
+  private *writeNextCurrent(number: FileNumber): Generator<Barrier, void> {
+    const { fs, directory } = this.environment
+    const path = `${directory}/${NEXT_CURRENT}`
+    removeIfThere(fs, path)
+    const file = fs.openSync(path, 'create')
+    try {
+      const bytes = Buffer.from(`${manifestName(number)}\n`, 'latin1')
+      for (let done = 0; done < bytes.length; ) done += file.writeSync(bytes, done, bytes.length - done, done)
+      yield syncOf(file)
+    } finally {
+      file.closeSync()
+    }
+  }
+
+  /** Edits that wait can be written behind the old manifest unless that has no sound tail. */
+  private refuseWithoutManifest(error: unknown): void {
+    if (this.file !== undefined && !this.tailBroken) return
+    const reason = ioError(error, 'write a new manifest in', this.environment.directory)
+    for (const pending of this.queue.splice(0)) pending.refused(reason)
+  }
+
+  private fail(error: unknown, path: string): void {
+    if (this.failure !== undefined) return
+    const failure = new SiltstoneError(
+      'SILT_FAILED',
+      `Could not sync ${path}; what is on disk is unknown, so the store takes no more writes until it is opened again`,
+      { cause: error, file: path },
+    )
+    this.failure = failure
+    this.barrier = undefined
+    this.work?.return()
+    this.work = undefined
+    for (const pending of [...this.unsynced.splice(0), ...this.queue.splice(0)]) pending.refused(failure)
+    this.environment.onFailed(failure)
+  }
+}
+
+function syncOf(file: FileHandle): Barrier {
+  return { path: file.path, wait: () => file.sync(), waitSync: () => file.syncSync() }
+}
+
+function syncOfDirectory(fs: FileSystem, directory: string): Barrier {
+  return {
+    path: directory,
+    wait: () => fs.syncDirectory(directory),
+    waitSync: () => fs.syncDirectorySync(directory),
+  }
+}
+
+/** From here on it is the new name that counts. A rename whose outcome is unknown is as bad as a failed sync. */
+function renameOf(fs: FileSystem, directory: string, from: string, to: string): Barrier {
+  let done = false
+  const rename = (): void => {
+    // A barrier that was taken over is waited for twice.
+    if (!done) fs.renameSync(`${directory}/${from}`, `${directory}/${to}`)
+    done = true
+  }
+  return {
+    path: `${directory}/${to}`,
+    wait: async () => {
+      rename()
+      await fs.syncDirectory(directory)
+    },
+    waitSync: () => {
+      rename()
+      fs.syncDirectorySync(directory)
+    },
+  }
+}
+
+function removeIfThere(fs: FileSystem, path: string): void {
+  try {
+    fs.removeSync(path)
+  } catch {
+    // Not there, or it stays until the next open removes what no manifest names.
+  }
+}

@@ -1,0 +1,92 @@
+/*
+ * Every number that tunes the tree, in one place, with its reason. None of them is part of a format: they may change with
+ * any version.
+ */
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+// --- Manifest
+
+/** Reading a manifest of this size back takes some 10 ms, and at 250 bytes an edit it lasts for thousands of compactions. */
+export const MANIFEST_ROLLOVER_BYTES = MIB
+/** A manifest whose state alone is large is not rewritten before it has doubled: writing it costs what was gained. */
+export const MANIFEST_ROLLOVER_RATIO = 2
+/** One fsync per so many positions: at 1 GB/s one in sixteen seconds, and 2^53 positions still last for 285 years. */
+export const LEASE_POSITIONS = 16 * GIB
+/** A session uses a file number per 16 MiB written and compacted; u32 numbers allow 400,000 unclean ends. */
+export const LEASE_FILES = 10_000
+/** The lease is renewed with the next edit once fewer are left: no compaction makes so many files between two edits. */
+export const LEASE_FILES_RESERVE = 4_000
+
+/** A reader starts over when the writer beside it has removed what it was about to open. */
+export const READ_ONLY_ATTEMPTS = 100
+
+// --- Tables
+
+/** Deeper tables: small enough that a pick is a slice of the level, large enough that 1 TB has 60,000 of them. */
+export const TABLE_BYTES = 16 * MIB
+/** An output is cut before the compaction that will one day push it down has to rewrite more than this below it. */
+export const GRANDPARENT_OVERLAP_BYTES = 10 * TABLE_BYTES
+
+/** A larger table stays where it is until it is merged into pieces: deeper down it would be rewritten as a whole each time. */
+export const LARGEST_MOVED_BYTES = 4 * TABLE_BYTES
+
+// --- Leveled
+
+/** Each run of level 0 is one more table that a lookup may have to ask; four keep reads short and merges worth while. */
+export const LEVEL0_RUNS = 4
+export const LEVEL_MULTIPLIER = 10
+/** The first level below level 0. Eight memtables: merging level 0 into it rewrites it often, so it must not be large. */
+export const BASE_LEVEL_BYTES = 256 * MIB
+/** What stands above the last level is what may hide garbage in it: a tenth keeps a quiet store below 1.15 times its data. */
+export const QUIET_UPPER_SHARE = 0.1
+/** A store counts as quiet when so long nothing was flushed. */
+export const QUIET_AFTER_MS = 2_000
+/** From this share of deletions on a table is worth compacting for the space and the scans it spoils. */
+export const DENSE_DELETION_SHARE = 0.5
+/** From this share of expired entries on a table is rewritten to drop them. */
+export const EXPIRED_SHARE = 0.5
+/** From this share of entries that only pins kept, once the pins are gone. */
+export const RELEASED_SHARE = 0.1
+
+// --- Minor compaction
+
+/** So many adjacent small runs of level 0 merge into one: reopening often or flushing early must not pile up tables. */
+export const MINOR_RUNS = 4
+/** … unless merging them into the level below rewrites no more than so many times their size. */
+export const MINOR_BELOW_RATIO = 4
+/** Small beside a memtable of 32 MiB. */
+export const MINOR_RUN_BYTES = 4 * MIB
+
+// --- Tiered
+
+/** Runs of about one size that merge into one: each byte is rewritten once per size class. */
+export const TIER_RUNS = 4
+/** Runs are of about one size while the next is not larger than all before it together, times this. */
+export const TIER_SIZE_RATIO = 1.5
+/** Above this share of upper runs, compared to the last level, everything is merged. */
+export const TIER_SPACE_SHARE = 1
+
+// --- Pressure: the debt that slows writers, from 0 over 1 (slow down) to 2 (stop)
+
+export const SLOW_RUNS = 8
+export const STOP_RUNS = 24
+/** Bytes that compactions would have to rewrite for all levels to be within their targets. */
+export const SLOW_PENDING_BYTES = 2 * GIB
+export const STOP_PENDING_BYTES = 32 * GIB
+
+// --- Jobs
+
+/** What the index partitions of a compaction's inputs may take; its data blocks are never kept. */
+export const COMPACTION_CACHE_BYTES = 8 * MIB
+/** Entries between two looks at what else is to do: 2 to 4 ms of work. */
+export const SLICE_ENTRIES = 4096
+/** Between attempts of a job that failed, doubled up to the longest. */
+export const SHORTEST_BACKOFF_MS = 100
+export const LONGEST_BACKOFF_MS = 10_000
+/** A worker that gives no sign of life for so long while this thread waits for it is replaced. */
+export const WORKER_SILENCE_MS = 60_000
+/** Reports of past jobs that `stats` shows. */
+export const JOB_HISTORY = 32
