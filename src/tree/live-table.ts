@@ -1,0 +1,118 @@
+import { SiltstoneError } from '../bytes/errors.js'
+import type { FileNumber } from '../bytes/units.js'
+import type { FileSystem } from '../fs/file-system.js'
+import type { BlockCache } from '../table/block-cache.js'
+import { Table } from '../table/table.js'
+import type { TableFiles } from '../table/table-files.js'
+import { tableName } from './file-names.js'
+import type { KeyRange } from './key-range.js'
+import type { TableMeta } from './table-meta.js'
+
+/** What tables are opened with. */
+export interface TableSource {
+  readonly fs: FileSystem
+  readonly directory: string
+  readonly files: TableFiles
+  readonly cache: BlockCache
+}
+
+/** A table that some version of a tree still names. It is opened when it is first read. */
+export class LiveTable implements KeyRange {
+  readonly number: FileNumber
+  readonly start: Uint8Array
+  readonly end: Uint8Array | undefined
+  readonly hasRangeTombstones: boolean
+  /** Replaced when the table moves to another level as it is. */
+  meta: TableMeta
+  /** Versions that name it. */
+  references = 0
+  private readonly source: TableSource
+  private opened: Table | undefined
+
+  constructor(meta: TableMeta, source: TableSource) {
+    this.number = meta.number
+    this.start = meta.start
+    this.end = meta.end
+    this.hasRangeTombstones = meta.rangeTombstoneCount > 0
+    this.meta = meta
+    this.source = source
+  }
+
+  get path(): string {
+    return `${this.source.directory}/${tableName(this.number)}`
+  }
+
+  get table(): Table {
+    return this.opened ?? this.open()
+  }
+
+  /** Twice is once. */
+  close(): void {
+    this.opened?.close()
+    this.opened = undefined
+  }
+
+  private open(): Table {
+    const { files, cache } = this.source
+    try {
+      this.opened = Table.open(files, cache, this.path, this.number)
+      return this.opened
+    } catch (error) {
+      if (this.isMissing()) throw missingTable(this.path, error)
+      throw error
+    }
+  }
+
+  private isMissing(): boolean {
+    try {
+      return this.source.fs.statusSync(this.path) === undefined
+    } catch {
+      return false
+    }
+  }
+}
+
+/** All tables that some version of some tree names. */
+export class LiveTables {
+  private readonly source: TableSource
+  private readonly tables = new Set<LiveTable>()
+  /** Called with the path of a table that no version names any more. */
+  private readonly onObsolete: (path: string) => void
+
+  constructor(source: TableSource, onObsolete: (path: string) => void) {
+    this.source = source
+    this.onObsolete = onObsolete
+  }
+
+  make(meta: TableMeta): LiveTable {
+    const table = new LiveTable(meta, this.source)
+    this.tables.add(table)
+    return table
+  }
+
+  /** Forgets a table that no version names any more, and whose file may go. */
+  readonly dispose = (table: LiveTable): void => {
+    if (!this.tables.delete(table)) return
+    table.close()
+    this.onObsolete(table.path)
+  }
+
+  /** Opens every table, so that all of them can be read whatever becomes of their names. */
+  openAll(): void {
+    for (const { table } of this.tables) table.file.byteLength()
+  }
+
+  /** Closes every table and keeps every file; versions that are released later remove nothing. */
+  closeAll(): void {
+    for (const table of this.tables) table.close()
+    this.tables.clear()
+  }
+}
+
+export function missingTable(path: string, cause?: unknown): SiltstoneError {
+  return new SiltstoneError(
+    'SILT_CORRUPTION',
+    `${path} is missing though the manifest names it; repair() rebuilds the store from what is left`,
+    { file: path, ...(cause === undefined ? {} : { cause }) },
+  )
+}
