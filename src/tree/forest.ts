@@ -1,0 +1,361 @@
+import type { Clock } from '../bytes/clock.js'
+import type { CompressionName } from '../bytes/compression.js'
+import { assert, SiltstoneError } from '../bytes/errors.js'
+import type { FileNumber, Position, TreeId } from '../bytes/units.js'
+import type { FileSystem } from '../fs/file-system.js'
+import type { BlockCache } from '../table/block-cache.js'
+import { TableFiles } from '../table/table-files.js'
+import { CompactionScheduler } from './compaction-scheduler.js'
+import { parseStoreFile, type StoreFile, tableName } from './file-names.js'
+import { FlushQueue, type FlushRequest } from './flush-queue.js'
+import { type ForestStats, forestStats, treeStats } from './forest-stats.js'
+import { Grove } from './grove.js'
+import { InlineExecutor } from './inline-executor.js'
+import type { JobContext } from './job.js'
+import { Jobs } from './jobs.js'
+import type { KeyRange } from './key-range.js'
+import { NumberLease } from './lease.js'
+import { LiveTables, missingTable } from './live-table.js'
+import { Manifest, type ManifestEnvironment } from './manifest.js'
+import { currentManifest, readManifest } from './manifest-file.js'
+import { type CleanEnd, ManifestState, type TreeRecord } from './manifest-state.js'
+import { type Pressure, pressureOf } from './pressure.js'
+import type { TableMeta } from './table-meta.js'
+import { Tree } from './tree.js'
+import type { CompactionStyle } from './tree-options.js'
+import { LEASE_FILES, LEASE_POSITIONS, READ_ONLY_ATTEMPTS } from './tuning.js'
+import { WorkerExecutor } from './worker-executor.js'
+
+export type { FlushRequest } from './flush-queue.js'
+export type { ForestStats } from './forest-stats.js'
+export type { CleanEnd, TreeRecord } from './manifest-state.js'
+export type { Pressure } from './pressure.js'
+export { Tree } from './tree.js'
+export { Version } from './version.js'
+
+export interface ForestOptions {
+  readonly blockBytes: number
+  readonly restartInterval: number
+  readonly filterBitsPerKey: number
+  /** For trees that name none of their own. */
+  readonly compression: CompressionName
+  /** For trees that name none of their own. */
+  readonly compaction: CompactionStyle
+  readonly maxOpenFiles: number
+}
+
+/** What a forest stands on. */
+export interface ForestEnvironment {
+  readonly fs: FileSystem
+  readonly directory: string
+  readonly cache: BlockCache
+  readonly clock: Clock
+  readonly options: ForestOptions
+  /** Where jobs run; in a worker only where that sees the same files. */
+  readonly executor: 'worker' | 'inline'
+  /** The positions at which snapshots and scans read, ascending. */
+  pins(): readonly Position[]
+  /** An fsync failed: nothing may be acknowledged any more. Reading goes on. */
+  onFatal(error: Error): void
+  /** Tables have changed, and so may `pressure`. */
+  onChange(): void
+}
+
+/** What only a forest that is written to has. */
+interface Writing {
+  readonly grove: Grove
+  readonly flushes: FlushQueue
+  readonly compactions: CompactionScheduler
+}
+
+/**
+ * All trees of one store, on one manifest. It turns full segments into tables, keeps the levels in shape, and tells what may
+ * be forgotten.
+ */
+export class Forest {
+  readonly storeId: number
+  /** Where positions begin in this session: none at or above this was ever used. */
+  readonly firstFreePosition: Position
+  private readonly environment: ForestEnvironment
+  private readonly state: ManifestState
+  private readonly tables: LiveTables
+  private readonly treesById = new Map<TreeId, Tree>()
+  private writing: Writing | undefined
+  private closing: Promise<void> | undefined
+
+  private constructor(environment: ForestEnvironment, state: ManifestState, firstFree: Position, keepOpen: boolean) {
+    const { fs, directory, cache, options } = environment
+    this.environment = environment
+    this.state = state
+    this.storeId = state.storeId
+    this.firstFreePosition = firstFree
+    const files = new TableFiles(fs, { maxOpenFiles: options.maxOpenFiles, keepOpen })
+    this.tables = new LiveTables({ fs, directory, files, cache }, (path) => this.writing?.grove.removeLater(path))
+    for (const record of state.trees.values()) {
+      const metas = [...state.tables.values()].filter(({ tree }) => tree === record.id)
+      this.plant(record, metas)
+    }
+  }
+
+  /** Makes the manifest of a new store. Requires: the directory is there, and the caller holds its lock. */
+  static async create(environment: ForestEnvironment): Promise<Forest> {
+    const state = new ManifestState()
+    state.storeId = randomStoreId()
+    state.lease = { files: LEASE_FILES, positions: LEASE_POSITIONS }
+    const forest = new Forest(environment, state, 0, false)
+    forest.startWriting(new NumberLease(state.lease, 1), (parts) => Manifest.create(parts, state))
+    return forest
+  }
+
+  /** Opens a store to write. Requires: the caller holds its lock. */
+  static async open(environment: ForestEnvironment): Promise<Forest> {
+    const { fs, directory } = environment
+    const number = currentManifest(fs, directory)
+    if (number === undefined) return Forest.create(environment)
+    const reading = readManifest(fs, directory, number)
+    const { state } = reading
+    const files = storeFiles(fs, directory)
+    requireTables(directory, state, files)
+    // A file that kept its name through a crash, though the lease that covered its number got lost, is here to be seen.
+    const firstFile = files.reduce((next, file) => Math.max(next, file.number + 1), state.lease.files)
+    const forest = new Forest(environment, state, state.lease.positions, false)
+    forest.startWriting(new NumberLease(state.lease, firstFile), (parts) => Manifest.resume(parts, reading))
+    return forest
+  }
+
+  /**
+   * Opens a store to read, beside a process that may be writing it: nothing is locked and nothing written. All tables are held
+   * open, so what is read stays even when the writer removes it.
+   */
+  static async openReadOnly(environment: ForestEnvironment): Promise<Forest> {
+    const { fs, directory } = environment
+    for (let attempt = 1; ; attempt++) {
+      let forest: Forest | undefined
+      try {
+        const number = currentManifest(fs, directory)
+        const state = number === undefined ? new ManifestState() : readManifest(fs, directory, number).state
+        forest = new Forest(environment, state, state.lease.positions, true)
+        forest.tables.openAll()
+        return forest
+      } catch (error) {
+        forest?.tables.closeAll()
+        // The writer replaced a manifest or a table between two looks: the new CURRENT knows by what.
+        if (attempt === READ_ONLY_ATTEMPTS || !isMissingFile(error)) throw error
+      }
+    }
+  }
+
+  get trees(): ReadonlyMap<TreeId, Tree> {
+    return this.treesById
+  }
+
+  /** The newest edit that is on disk. */
+  get lastEdit(): number {
+    return this.writing?.grove.manifest.lastEdit ?? this.state.edit
+  }
+
+  /** The first segment of the commit log that is not in tables as a whole; 0 before any flush. */
+  get logFrom(): FileNumber {
+    return this.state.logFrom
+  }
+
+  /** How the last session ended; `null` after a crash, and once this session has written an edit. */
+  get clean(): CleanEnd | null {
+    return this.state.clean
+  }
+
+  /**
+   * A new tree, or new options for one that is there. Known at once; on disk with the next edit, until which the commit log
+   * has to carry it.
+   */
+  createTree(record: TreeRecord): Tree {
+    const tree = this.treesById.get(record.id) ?? this.plant(record, [])
+    tree.options = record.options
+    this.writer.grove.recordTree(tree)
+    return tree
+  }
+
+  /** A number for a new file. Blocks for an fsync once in ten thousand calls. */
+  nextFileNumber(): FileNumber {
+    const { grove } = this.writer
+    const number = grove.lease.takeFile()
+    grove.coverFiles()
+    return number
+  }
+
+  /** Returns once no later session can use a position below `upTo` again. Blocks for an fsync once per 16 GiB. */
+  leasePositions(upTo: Position): void {
+    this.writer.grove.leasePositions(upTo)
+  }
+
+  /** Turns a segment's memtables into tables. Flushes are installed in the order in which they are asked for. */
+  flush(request: FlushRequest): Promise<void> {
+    const { flushes, compactions } = this.writer
+    compactions.postponeQuiet()
+    return flushes.add(request)
+  }
+
+  /** Resolves when a segment that was handed to `flush` is in tables; rejects when an attempt to get it there fails. */
+  flushed(segment: FileNumber): Promise<void> {
+    return this.writer.flushes.flushed(segment)
+  }
+
+  /** Blocks until a flush is installed, or throws why its attempt failed; it goes on being attempted. */
+  waitSync(): void {
+    this.writer.flushes.waitSync()
+  }
+
+  /** Compacts a range whether that is due or not: 'minor' its runs of level 0 into one, 'major' everything in it. */
+  compactRange(tree: Tree, { range, kind }: { range: KeyRange; kind: 'minor' | 'major' }): Promise<void> {
+    return this.writer.compactions.request(tree, range, kind)
+  }
+
+  /** To be called when something may be due that was not: pins were released, or the forest was just opened. */
+  scheduleCompactions(): void {
+    this.writing?.compactions.schedule()
+  }
+
+  /** Resolves when nothing is under way and nothing due; rejects when what is due fails. */
+  async idle(): Promise<void> {
+    if (this.writing === undefined) return
+    const { flushes, compactions, grove } = this.writing
+    const { jobs } = grove
+    flushes.retryNow()
+    for (;;) {
+      compactions.becomeQuiet()
+      // Versions that were replaced just now have their files removed by a job of the next microtask.
+      await Promise.resolve()
+      if (flushes.isEmpty && compactions.isIdle && jobs.isIdle) return
+      await jobs.change()
+      if (flushes.isStuck || compactions.isStuck) throw jobs.lastError
+    }
+  }
+
+  pressure(): Pressure {
+    return this.writing === undefined ? { debt: 0 } : pressureOf(this.treesById.values(), this.writing.compactions)
+  }
+
+  stats(): ForestStats {
+    const { compression, compaction } = this.environment.options
+    const trees = [...this.treesById.values()].map((tree) =>
+      treeStats(tree, tree.options.compaction ?? compaction, tree.options.compression ?? compression),
+    )
+    return forestStats(trees, this.writing?.grove.jobs, this.lastEdit)
+  }
+
+  /** Removes tables, manifests and temporary files that nothing names: left by a crash, or by a job that was cut short. */
+  deleteObsoleteFiles(): void {
+    const { grove } = this.writer
+    const { fs, directory } = this.environment
+    for (const { kind, number, path } of storeFiles(fs, directory)) {
+      const isLitter =
+        (kind === 'table' && !this.state.tables.has(number)) ||
+        (kind === 'manifest' && number !== grove.manifest.number) ||
+        kind === 'next-current'
+      if (isLitter) grove.removeLater(path)
+    }
+  }
+
+  /**
+   * Finishes flushes, stops compactions, and lets go of every file and thread. `clean` says where the log ends; without it
+   * the next opening treats the store like one that crashed.
+   */
+  close(clean?: CleanEnd): Promise<void> {
+    this.closing ??=
+      this.writing === undefined ? Promise.resolve(this.tables.closeAll()) : this.end(this.writing, clean)
+    return this.closing
+  }
+
+  private async end({ grove, flushes, compactions }: Writing, clean: CleanEnd | undefined): Promise<void> {
+    const { jobs, manifest } = grove
+    const reason = new SiltstoneError('SILT_NOT_OPEN', 'The store is closed; open it again to use it')
+    compactions.stop(reason)
+    while (!flushes.isEmpty && !flushes.isStuck) await jobs.change()
+    flushes.stop(reason)
+    grove.close()
+    await jobs.close()
+    try {
+      while (!manifest.isSettled) await jobs.change()
+      // A session that wrote nothing leaves the end of the last one standing.
+      if (clean !== undefined && manifest.state.clean === null) await grove.commitEnd(clean)
+    } finally {
+      this.tables.closeAll()
+      manifest.close()
+    }
+  }
+
+  private get writer(): Writing {
+    assert(this.writing !== undefined, 'a forest opened to read is not written to')
+    return this.writing
+  }
+
+  private plant(record: TreeRecord, metas: readonly TableMeta[]): Tree {
+    const tree = new Tree(record, metas, this.tables, () => this.scheduleCompactions())
+    this.treesById.set(record.id, tree)
+    return tree
+  }
+
+  private startWriting(lease: NumberLease, makeManifest: (parts: ManifestEnvironment) => Manifest): void {
+    const { fs, directory, clock, options, executor } = this.environment
+    const { blockBytes, restartInterval, filterBitsPerKey } = options
+    const layout = { blockBytes, restartInterval, filterBitsPerKey }
+    const context: JobContext = { fs, directory, layout, fileNumbers: lease.counter }
+    const isInWorker = executor === 'worker' && fs.reachableFromWorkers
+    const manifest = makeManifest({
+      fs,
+      directory,
+      now: () => clock.now(),
+      takeNumber: () => lease.takeFile(),
+      onFailed: (error) => this.onFailed(error),
+    })
+    const grove = new Grove({
+      directory,
+      clock,
+      manifest,
+      lease,
+      jobs: new Jobs(isInWorker ? new WorkerExecutor(context) : new InlineExecutor(context), clock),
+      trees: this.treesById,
+      pins: () => this.environment.pins(),
+      onChange: () => this.environment.onChange(),
+    })
+    const flushes = new FlushQueue(grove, () => this.scheduleCompactions())
+    this.writing = { grove, flushes, compactions: new CompactionScheduler(grove, options) }
+  }
+
+  private onFailed(error: SiltstoneError): void {
+    this.writing?.flushes.stop(error)
+    this.writing?.compactions.stop(error)
+    this.environment.onFatal(error)
+  }
+}
+
+interface FoundFile extends StoreFile {
+  readonly path: string
+}
+
+function storeFiles(fs: FileSystem, directory: string): FoundFile[] {
+  return fs.listSync(directory).flatMap((name) => {
+    const file = parseStoreFile(name)
+    return file === undefined ? [] : [{ ...file, path: `${directory}/${name}` }]
+  })
+}
+
+/** One listing at open tells of a missing table, which otherwise the first read of it would, days later perhaps. */
+function requireTables(directory: string, state: ManifestState, files: readonly FoundFile[]): void {
+  const present = new Set(files.filter(({ kind }) => kind === 'table').map(({ number }) => number))
+  for (const number of state.tables.keys()) {
+    if (!present.has(number)) throw missingTable(`${directory}/${tableName(number)}`)
+  }
+}
+
+function isMissingFile(error: unknown): boolean {
+  for (let at = error as { code?: unknown; cause?: unknown } | undefined; at != null; at = at.cause as typeof at) {
+    if (at.code === 'ENOENT') return true
+  }
+  return false
+}
+
+/** 48 random bits: two stores are mixed up by accident once in a trillion. */
+function randomStoreId(): number {
+  return Math.floor(Math.random() * 2 ** 48) + 1
+}
