@@ -1,0 +1,70 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { diskFileSystem } from '../../src/fs/disk-file-system.js'
+import { ForestFixture } from './forest-fixture.js'
+
+const directories: string[] = []
+
+function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'siltstone-tree-'))
+  directories.push(directory)
+  return directory
+}
+
+afterEach(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
+})
+
+async function fillAndSettle(executor: 'worker' | 'inline'): Promise<{ names: string[]; contents: Buffer[] }> {
+  const directory = temporaryDirectory()
+  const fixture = await ForestFixture.open({ fs: diskFileSystem, directory, executor })
+  for (let round = 0; round < 6; round++) {
+    for (let i = 0; i < 500; i++) fixture.segment.put(1, `key ${i * 7 + round}`, `value ${i} of round ${round}`)
+    await fixture.flush()
+    // Numbers of files are drawn on both threads: at rest it is known which one draws next.
+    await fixture.forest.idle()
+  }
+  await fixture.forest.compactRange(fixture.tree(1), {
+    range: { start: new Uint8Array(0), end: undefined },
+    kind: 'major',
+  })
+  const names = fixture.files('.sst')
+  const contents = fixture
+    .tree(1)
+    .version.metas()
+    .flat()
+    .map(({ number }) => readFileSync(join(directory, `${String(number).padStart(6, '0')}.sst`)))
+  await fixture.close()
+  return { names, contents }
+}
+
+describe('the executors', () => {
+  it('write the same bytes, on this thread and in a worker', async () => {
+    const inline = await fillAndSettle('inline')
+    const worker = await fillAndSettle('worker')
+    expect(inline.contents.length).toBeGreaterThan(0)
+    expect(worker.contents).toEqual(inline.contents)
+  })
+
+  it.each(['worker', 'inline'] as const)(
+    'let a %s flush be waited for without a turn of the event loop',
+    async (executor) => {
+      const fixture = await ForestFixture.open({ fs: diskFileSystem, directory: temporaryDirectory(), executor })
+      let turns = 0
+      const turn = setInterval(() => turns++, 1)
+      const flushed: number[] = []
+      for (let round = 0; round < 8; round++) {
+        for (let i = 0; i < 200; i++) fixture.segment.put(1, `key ${i}`, `round ${round}`)
+        void fixture.startFlush(() => flushed.push(round))
+      }
+      while (flushed.length < 8) fixture.forest.waitSync()
+      expect(turns).toBe(0)
+      clearInterval(turn)
+      expect(flushed).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+      expect(fixture.get(1, 'key 100')).toBe('round 7')
+      await fixture.close()
+    },
+  )
+})
