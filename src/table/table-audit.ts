@@ -1,4 +1,4 @@
-import { compareBytes } from '../bytes/compare.js'
+import { compareBytes, compareKeys } from '../bytes/compare.js'
 import { SiltstoneError } from '../bytes/errors.js'
 import { KIND_DELETE, KIND_PUT_EXPIRING } from '../log/operation.js'
 import { type DataBlock, entryKind, entryPosition } from './block.js'
@@ -26,9 +26,11 @@ type Count = 'entryCount' | 'deletionCount' | 'expiringCount' | 'rawKeyBytes' | 
 
 /**
  * Reads every block of a table from the disk and holds what is in them to each other: checksums, the order of keys and
- * versions across blocks, the filter, and the counts that the properties promise. A damaged block is one finding, and the audit goes on.
+ * versions across blocks, the filter, and what the properties promise. A damaged block is one finding, and the audit goes on.
+ *
+ * Stops after every block, so that a store in use can do something else in between.
  */
-export function auditTable(table: AuditedTable): AuditFinding[] {
+export function* auditTable(table: AuditedTable): Generator<void, AuditFinding[]> {
   const path = table.file.path
   const findings: AuditFinding[] = []
   const attempt = <T>(read: () => T): T | undefined => {
@@ -52,10 +54,13 @@ export function auditTable(table: AuditedTable): AuditFinding[] {
       const block = attempt(() => table.block(partition!, b, 'skip'))
       const problem = block === undefined ? undefined : order.read(block)
       if (problem !== undefined) findings.push({ file: path, offset: partition!.childOffset(b), problem })
+      yield
     }
   }
   // Beside damaged blocks the counts cannot be right, and saying so would only hide what is.
   if (findings.length > 0) return findings
+  const outside = order.outside(table.properties)
+  if (outside !== undefined) findings.push({ file: path, problem: outside })
   for (const [name, counted] of Object.entries(order.counts)) {
     const promised = table.properties[name as Count]
     if (promised === counted) continue
@@ -76,8 +81,11 @@ class OrderAudit {
   }
   readonly #group = new EntryGroup()
   readonly #filter: TableFilter | undefined
+  #firstKey: Uint8Array | undefined
   #lastKey: Uint8Array | undefined
   #lastPosition = 0
+  #lowest = Number.POSITIVE_INFINITY
+  #highest = 0
 
   constructor(filter: TableFilter | undefined) {
     this.#filter = filter
@@ -96,6 +104,14 @@ class OrderAudit {
     return problem
   }
 
+  /** What of the entries lies outside of the ranges that the properties promise. */
+  outside({ smallestKey, largestKey, minPosition, maxPosition }: TableProperties): string | undefined {
+    if (!isSameKey(this.#firstKey, smallestKey)) return 'the first key is not the one that the properties promise'
+    if (!isSameKey(this.#lastKey, largestKey)) return 'the last key is not the one that the properties promise'
+    if (this.#lowest >= minPosition && this.#highest <= maxPosition) return undefined
+    return `positions reach from ${this.#lowest} to ${this.#highest}, the properties promise ${minPosition} to ${maxPosition}`
+  }
+
   #readEntry(block: DataBlock, group: EntryGroup, index: number, isFirstOfBlock: boolean): string | undefined {
     const afterHead = group.afterHead(index)
     const head = block.bytes[afterHead - 1]!
@@ -112,11 +128,18 @@ class OrderAudit {
     const lastPosition = this.#lastPosition
     const comparison = last === undefined ? -1 : compareBytes(last, 0, last.length, group.keys, start, end)
     if (comparison !== 0) this.#lastKey = group.keys.slice(start, end)
+    this.#firstKey ??= this.#lastKey
     this.#lastPosition = position
+    this.#lowest = Math.min(this.#lowest, position)
+    this.#highest = Math.max(this.#highest, position)
     if (comparison > 0) return 'keys are out of order'
     if (comparison === 0 && isFirstOfBlock) return 'the versions of a key are spread over two blocks'
     if (comparison === 0 && position >= lastPosition) return 'the versions of a key are out of order'
     if (this.#filter?.hasHash(keyHash(group.keys, start, end)) === false) return 'the filter denies a key that is there'
     return undefined
   }
+}
+
+function isSameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : compareKeys(a, b) === 0
 }

@@ -153,8 +153,8 @@ export class TableWriter {
     this.#rangeTombstones = tombstones
   }
 
-  /** Writes what is left and makes the file durable; its name is the caller's. */
-  finish(): TableSummary {
+  /** Writes what is left and makes the file durable; its name is the caller's. `origin` is what to add to the one given before. */
+  finish(origin: Readonly<Record<string, unknown>> = {}): TableSummary {
     this.#finishBlock()
     this.#finishPartition()
     const top = new IndexWriter()
@@ -167,7 +167,7 @@ export class TableWriter {
     const rangeTombstones =
       tombstones === undefined || tombstones.size === 0 ? NO_BLOCK : this.#writeBlock(tombstones.encode())
     const topIndex = this.#writeBlock(top.finish())
-    const summary = this.#properties()
+    const summary = this.#properties(origin)
     const properties = this.#writeBlock(encodeProperties(summary))
     const { fileNumber } = this.#options
     this.#output.chunk.set(
@@ -242,7 +242,7 @@ export class TableWriter {
     return { offset, bytes: payload.length + ENVELOPE_BYTES }
   }
 
-  #properties(): TableProperties {
+  #properties(moreOrigin: Readonly<Record<string, unknown>>): TableProperties {
     const { fileNumber, tree, level, createdAt, compression, filterBitsPerKey, origin } = this.#options
     const tombstones = this.#rangeTombstones
     const fragmentCount = tombstones?.size ?? 0
@@ -277,7 +277,7 @@ export class TableWriter {
       maxPosition,
       minExpiresAt: this.#expiringCount === 0 ? 0 : this.#minExpiresAt,
       maxExpiresAt: this.#maxExpiresAt,
-      origin: origin ?? {},
+      origin: { ...origin, ...moreOrigin },
     })
   }
 }

@@ -148,6 +148,15 @@ export class Table implements BlockSource, BlockWalk {
 
   /** Reads the whole table from the disk, on this thread, and says what is wrong with it; nothing, if all is well. */
   verify(): AuditFinding[] {
+    const audit = this.verifySteps()
+    for (;;) {
+      const { done, value } = audit.next()
+      if (done === true) return value
+    }
+  }
+
+  /** The same, one block at a step. */
+  verifySteps(): Generator<void, AuditFinding[]> {
     return auditTable(this)
   }
 

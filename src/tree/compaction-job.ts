@@ -9,6 +9,7 @@ import { LevelCursor } from './level-cursor.js'
 import { MergeCursor } from './merge-cursor.js'
 import { DROPPED, Retention } from './retention.js'
 import type { TableMeta } from './table-meta.js'
+import { originOf } from './table-origin.js'
 import { TableOutput } from './table-output.js'
 import { COMPACTION_CACHE_BYTES, SLICE_ENTRIES } from './tuning.js'
 
@@ -22,7 +23,9 @@ export function* runCompaction(context: JobContext, job: CompactionJob): Running
   try {
     const retention = new Retention(job, inputs.rangeTombstones())
     const { tree, level, compression, tableBytes, grandparents } = job
-    const plan = { tree, level, compression, tableBytes, grandparents, createdAt: job.now, origin: originOf(job) }
+    const replaces = [...job.runs.flat().map((table) => table.number), ...job.lineage.retired]
+    const origin = originOf('compaction', job.lineage)
+    const plan = { tree, level, compression, tableBytes, grandparents, createdAt: job.now, origin, replaces }
     output = new TableOutput(context, plan, retention.survivingTombstones())
     const cursor = inputs.merged()
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
@@ -45,10 +48,6 @@ export function* runCompaction(context: JobContext, job: CompactionJob): Running
     entriesWritten: output.entriesWritten,
     durationMs: performance.now() - startedAt,
   }
-}
-
-function originOf(job: CompactionJob): Record<string, unknown> {
-  return { job: 'compaction', inputs: job.runs.flat().map((table) => table.number) }
 }
 
 /** The tables that are merged: opened as the merge reaches them, each read once from front to back. */

@@ -217,6 +217,7 @@ export class CompactionScheduler {
       kind: 'compaction',
       id,
       tree: tree.id,
+      lineage: tree.lineage(this.grove.manifest.state.logFrom),
       runs,
       level,
       compression: compressionOf(shape, level, this.compressionFor(tree)),

@@ -1,6 +1,7 @@
 import { Memtable } from '../memtable/memtable.js'
 import type { FlushJob, FlushPart, JobContext, RunningJob } from './job.js'
 import { DROPPED, Retention } from './retention.js'
+import { originOf } from './table-origin.js'
 import { TableOutput } from './table-output.js'
 import { SLICE_ENTRIES } from './tuning.js'
 
@@ -44,7 +45,7 @@ export function* runFlush(context: JobContext, job: FlushJob): RunningJob {
   }
 }
 
-function outputFor(context: JobContext, job: FlushJob, { image, older }: FlushPart) {
+function outputFor(context: JobContext, job: FlushJob, { image, lineage, older }: FlushPart) {
   const memtable = Memtable.fromImage(image)
   const retention = new Retention({ pins: job.pins, now: job.now, older }, memtable.rangeTombstones)
   const plan = {
@@ -56,7 +57,8 @@ function outputFor(context: JobContext, job: FlushJob, { image, older }: FlushPa
     // One run of level 0 is one table, however large.
     tableBytes: Number.POSITIVE_INFINITY,
     grandparents: [],
-    origin: { job: 'flush', segment: job.segment },
+    origin: originOf('flush', lineage, job.segment),
+    replaces: lineage.retired,
   }
   return { memtable, retention, tables: new TableOutput(context, plan, retention.survivingTombstones()) }
 }

@@ -118,7 +118,11 @@ export class FlushQueue {
 
   private jobFor(id: number, { segment, images }: FlushRequest): FlushJob {
     const { clock } = this.grove
-    const parts: FlushPart[] = images.map((image) => ({ image, older: this.rangesOf(image.tree) }))
+    const parts: FlushPart[] = images.map((image) => ({
+      image,
+      lineage: this.grove.tree(image.tree).lineage(segment),
+      older: this.rangesOf(image.tree),
+    }))
     return { kind: 'flush', id, now: clock.now(), pins: this.grove.pins(), segment, parts }
   }
 

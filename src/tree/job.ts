@@ -5,6 +5,7 @@ import type { FileSystem } from '../fs/file-system.js'
 import type { MemtableImage } from '../memtable/memtable.js'
 import type { KeyRange } from './key-range.js'
 import type { TableMeta } from './table-meta.js'
+import type { Lineage } from './table-origin.js'
 
 /*
  * Jobs are plain data: the same description runs on this thread, in a worker, and again after a failure. What they do to
@@ -42,6 +43,7 @@ export interface FlushJob extends JobBase {
 
 export interface FlushPart {
   readonly image: MemtableImage
+  readonly lineage: Lineage
   /** Where the tree's tables have data already: elsewhere a deletion has nothing to delete. */
   readonly older: readonly KeyRange[]
 }
@@ -50,6 +52,7 @@ export interface FlushPart {
 export interface CompactionJob extends JobBase {
   readonly kind: 'compaction'
   readonly tree: TreeId
+  readonly lineage: Lineage
   /** Each a list of tables that do not overlap, in key order. */
   readonly runs: readonly (readonly TableMeta[])[]
   readonly level: number

@@ -1,5 +1,5 @@
 import { SiltstoneError } from '../bytes/errors.js'
-import type { FileNumber } from '../bytes/units.js'
+import type { FileNumber, TreeId } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { BlockCache } from '../table/block-cache.js'
 import { Table } from '../table/table.js'
@@ -95,6 +95,11 @@ export class LiveTables {
     if (!this.tables.delete(table)) return
     table.close()
     this.onObsolete(table.path)
+  }
+
+  /** Those of one tree. */
+  of(tree: TreeId): LiveTable[] {
+    return [...this.tables].filter((table) => table.meta.tree === tree)
   }
 
   /** Opens every table, so that all of them can be read whatever becomes of their names. */

@@ -2,7 +2,7 @@ import type { CompressionName } from '../bytes/compression.js'
 import type { Cursor } from '../bytes/cursor.js'
 import { ioError } from '../bytes/errors.js'
 import type { RangeTombstones } from '../bytes/range-tombstones.js'
-import type { EpochMs, TreeId } from '../bytes/units.js'
+import type { EpochMs, FileNumber, TreeId } from '../bytes/units.js'
 import type { FileHandle } from '../fs/file-system.js'
 import { KIND_DELETE } from '../log/operation.js'
 import { TableWriter } from '../table/table-writer.js'
@@ -11,6 +11,7 @@ import type { JobContext } from './job.js'
 import { endsAtOrBefore } from './key-range.js'
 import { takeFileNumber } from './lease.js'
 import { type TableMeta, tableMeta } from './table-meta.js'
+import type { TableOrigin } from './table-origin.js'
 import { GRANDPARENT_OVERLAP_BYTES } from './tuning.js'
 
 export interface OutputPlan {
@@ -20,8 +21,10 @@ export interface OutputPlan {
   readonly createdAt: EpochMs
   readonly tableBytes: number
   readonly grandparents: readonly TableMeta[]
-  /** Stored in the tables: which segment or tables they were made of. */
-  readonly origin: Readonly<Record<string, unknown>>
+  /** Stored in the tables, beside what only their job as a whole can say. */
+  readonly origin: TableOrigin
+  /** Tables whose place these take. */
+  readonly replaces: readonly FileNumber[]
 }
 
 /**
@@ -38,6 +41,7 @@ export class TableOutput {
   private readonly plan: OutputPlan
   private readonly tombstones: RangeTombstones
   private readonly paths: string[] = []
+  private readonly numbers: FileNumber[] = []
   private file: FileHandle | undefined
   private writer: TableWriter | undefined
   /** Where the run was cut last; the tombstones from here on are still to be written. */
@@ -72,7 +76,7 @@ export class TableOutput {
   finish(): void {
     const rest = this.tombstones.clip(this.cutAt, undefined)
     if (rest.size > 0) this.writer ??= this.open()
-    this.finishTable(rest)
+    this.finishTable(rest, true)
   }
 
   /** Removes every file of the job. */
@@ -104,7 +108,7 @@ export class TableOutput {
   }
 
   private cut(key: Uint8Array): void {
-    this.finishTable(this.tombstones.clip(this.cutAt, key))
+    this.finishTable(this.tombstones.clip(this.cutAt, key), false)
     this.cutAt = key
     this.grandparentBytes = 0
   }
@@ -120,20 +124,40 @@ export class TableOutput {
       throw ioError(error, 'create', path)
     }
     this.paths.push(path)
-    this.writer = new TableWriter(this.file, { ...layout, fileNumber, tree, level, compression, createdAt, origin })
+    this.numbers.push(fileNumber)
+    this.writer = new TableWriter(this.file, {
+      ...layout,
+      fileNumber,
+      tree,
+      level,
+      compression,
+      createdAt,
+      origin: { ...origin },
+    })
     return this.writer
   }
 
-  private finishTable(tombstones: RangeTombstones): void {
+  private finishTable(tombstones: RangeTombstones, isLast: boolean): void {
     const { writer } = this
     if (writer === undefined) return
     writer.addRangeTombstones(tombstones)
-    const { fileBytes, properties } = writer.finish()
+    const { fileBytes, properties } = writer.finish(this.place(isLast))
     this.file!.closeSync()
     this.file = undefined
     this.writer = undefined
     this.tables.push(tableMeta(properties, fileBytes, this.heldCount - this.heldBefore))
     this.heldBefore = this.heldCount
     this.bytesWritten += fileBytes
+  }
+
+  /** What the table being finished says about the others of its job. */
+  private place(isLast: boolean): Readonly<Record<string, unknown>> {
+    const { numbers } = this
+    const { replaces } = this.plan
+    return {
+      run: numbers[0],
+      ...((numbers.length === 1 || isLast) && replaces.length > 0 && { replaces }),
+      ...(isLast && { outputs: numbers }),
+    }
   }
 }

@@ -3,6 +3,7 @@ import { type KeyRange, rangesOverlap } from './key-range.js'
 import type { LiveTable, LiveTables } from './live-table.js'
 import type { TreeRecord } from './manifest-state.js'
 import { byKey, byNewest, LEVEL_COUNT, type TableMeta } from './table-meta.js'
+import type { Lineage } from './table-origin.js'
 import type { TreeOptions } from './tree-options.js'
 import { Version } from './version.js'
 
@@ -68,6 +69,13 @@ export class Tree {
   /** Whether the current version names one of the tables. */
   holdsAny(numbers: { has(number: FileNumber): boolean; readonly size: number }): boolean {
     return numbers.size > 0 && this.version.levels.some((level) => level.some((table) => numbers.has(table.number)))
+  }
+
+  /** What a job tells the tables that it writes. Segments before `logFrom` are in tables. */
+  lineage(logFrom: FileNumber): Lineage {
+    const current = new Set(this.version.levels.flat())
+    const retired = this.tables.of(this.id).filter((table) => !current.has(table))
+    return { name: this.name, options: this.options, logFrom, retired: retired.map((table) => table.number) }
   }
 
   /** Makes a changed version the current one. Whoever holds the old one goes on reading from it. */
