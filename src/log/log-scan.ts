@@ -1,4 +1,4 @@
-import { getU64 } from '../bytes/integers.js'
+import { getU32, getU64 } from '../bytes/integers.js'
 import type { FileNumber, Position } from '../bytes/units.js'
 import { LOG_HEADER_BYTES } from './log-header.js'
 import { recordSynced, soundRecordLength } from './record.js'
@@ -68,4 +68,18 @@ function highestSyncedBehind(bytes: Uint8Array, from: number, fileBytes: number,
     offset += length > 0 ? length : 1
   }
   return highest
+}
+
+/**
+ * Whether the records of a file show that its header, unreadable now, was once on disk: a record beside it in its sector was
+ * written after it, and one that names a part of the file as synced names the header too.
+ */
+export function provesHeader(bytes: Uint8Array, fileBytes: number, file: FileNumber): boolean {
+  for (let offset = LOG_HEADER_BYTES; offset < fileBytes; offset++) {
+    if (getU32(bytes, offset + 8) !== file) continue
+    const position = getU64(bytes, offset + 16)
+    if (soundRecordLength(bytes, offset, fileBytes, file, position) === 0) continue
+    if (offset === LOG_HEADER_BYTES || recordSynced(bytes, offset) > position - offset) return true
+  }
+  return false
 }

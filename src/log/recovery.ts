@@ -2,7 +2,7 @@ import { corruption, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { FileNumber, Position } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { LOG_HEADER_BYTES, type LogHeader, readLogHeader } from './log-header.js'
-import { scanLog } from './log-scan.js'
+import { provesHeader, scanLog } from './log-scan.js'
 import { Segment } from './segment.js'
 
 /** Something that was missing from the commit log, or could not be read. */
@@ -44,6 +44,8 @@ export interface RecoveryRequest {
   readonly storeId: number
   /** The newest edit of the manifest. */
   readonly lastEdit: number
+  /** Everything before this position was synced: where a clean close ended. */
+  readonly knownSynced: Position
   readonly strict: boolean
   /** A reader beside a live writer: the tail is still being written, so what is not sound there is no loss. */
   readonly live: boolean
@@ -62,40 +64,43 @@ export function recoverLog(request: RecoveryRequest): RecoveredLog {
   let end: Position = 0
   let synced: Position = 0
   let lastEditNamed = 0
-  let broken: LogLoss | undefined
-
-  for (const [index, { number, path }] of request.files.entries()) {
-    const { bytes, fileBytes } = readSegment(request.fs, path)
-    const header = readLogHeader(bytes, fileBytes, 'SILTLOG\n', path)
+  for (const { number, path } of request.files) {
+    const { bytes, fileBytes, header } = readSegment(request.fs, number, path)
     if (header === undefined) {
-      // The machine stopped while this file was being made; whatever comes after it was not synced either.
+      // The machine stopped while this file was being made; nothing in it was ever synced.
       dropped.push(path)
-      broken ??= loss(path, 0, fileBytes, 'torn')
+      if (losses.length === 0) losses.push(loss(path, 0, fileBytes, 'torn'))
       continue
     }
     checkHeader(header, number, path, request)
     lastEditNamed = Math.max(lastEditNamed, header.lastEdit)
     const scan = scanLog(bytes, fileBytes, number, header.base)
     synced = Math.max(synced, scan.synced)
-    if (broken === undefined && index > 0 && header.previousEnd !== end) {
-      const previous = segments[segments.length - 1]!
-      broken = loss(previous.segment.path, previous.segment.end, 0, 'gap')
-      losses.push(broken)
-    }
-    if (broken !== undefined) {
+    // The first one that is needed follows what stands in tables.
+    const follows = segments.length > 0 ? header.previousEnd === end : dropped.length === 0
+    if (!follows) {
+      // It follows something that is not there. What comes after it may still belong: a segment made by a recovery that
+      // ended where this one did, and that was interrupted before it had put this file away.
       dropped.push(path)
-      if (scan.records.length > 0 && !losses.includes(broken)) losses.push(broken)
+      const last = segments[segments.length - 1]
+      if (losses.length === 0 && last !== undefined && scan.records.length > 0) {
+        losses.push(loss(last.segment.path, last.segment.end, 0, 'gap'))
+      }
       continue
     }
+    // Whoever made this segment knew where the one before it ends, so what lies behind that end was dropped long ago.
+    losses.length = 0
     const segment = new Segment(header, path, bytes)
     segment.end = scan.end
     segment.written = scan.end
     segments.push({ segment, records: scan.records, fileBytes })
     end = segment.endPosition
-    if (scan.damage !== undefined) {
-      broken = loss(path, scan.damage.offset, scan.damage.bytes, scan.damage.kind)
-      losses.push(broken)
-    }
+    if (scan.damage !== undefined) losses.push(loss(path, scan.damage.offset, scan.damage.bytes, scan.damage.kind))
+  }
+  synced = Math.max(synced, request.knownSynced)
+  if (synced > end && losses.length === 0 && segments.length > 0) {
+    const last = segments[segments.length - 1]!
+    losses.push(loss(last.segment.path, last.segment.end, 0, 'rot'))
   }
   const judged = losses.map((each) => (synced > end && each.kind !== 'rot' ? { ...each, kind: 'rot' as const } : each))
   const rot = judged.find((each) => each.kind === 'rot')
@@ -125,18 +130,32 @@ function checkHeader(header: LogHeader, number: FileNumber, path: string, reques
   }
 }
 
+interface SegmentContent {
+  readonly bytes: Uint8Array
+  readonly fileBytes: number
+  readonly header: LogHeader | undefined
+}
+
 /** Reads a whole segment into memory as large as the segment may become. */
-function readSegment(fs: FileSystem, path: string): { bytes: Uint8Array; fileBytes: number } {
+function readSegment(fs: FileSystem, number: FileNumber, path: string): SegmentContent {
   let file: FileHandle | undefined
   try {
     file = fs.openSync(path, 'read')
     const fileBytes = file.sizeSync()
     const head = new Uint8Array(LOG_HEADER_BYTES)
     file.readSync(head, 0, LOG_HEADER_BYTES, 0)
-    const capacity = wantedCapacity(head, fileBytes, path)
-    const bytes = new Uint8Array(new SharedArrayBuffer(capacity))
+    let header: LogHeader | undefined
+    let unsound: unknown
+    try {
+      header = readLogHeader(head, fileBytes, 'SILTLOG\n', path)
+    } catch (error) {
+      unsound = error
+    }
+    const bytes = new Uint8Array(new SharedArrayBuffer(Math.max(fileBytes, header?.capacity ?? 0, LOG_HEADER_BYTES)))
     const read = file.readSync(bytes, 0, fileBytes, 0)
-    return { bytes, fileBytes: read }
+    // A header that never reached the disk may read as anything that lay in its sector before.
+    if (unsound !== undefined && (isNewerFormat(unsound) || provesHeader(bytes, read, number))) throw unsound
+    return { bytes, fileBytes: read, header }
   } catch (error) {
     if (error instanceof SiltstoneError) throw error
     throw ioError(error, 'read', path)
@@ -145,7 +164,6 @@ function readSegment(fs: FileSystem, path: string): { bytes: Uint8Array; fileByt
   }
 }
 
-function wantedCapacity(head: Uint8Array, fileBytes: number, path: string): number {
-  const header = readLogHeader(head, fileBytes, 'SILTLOG\n', path)
-  return Math.max(fileBytes, header?.capacity ?? 0, LOG_HEADER_BYTES)
+function isNewerFormat(error: unknown): boolean {
+  return error instanceof SiltstoneError && error.code === 'SILT_FORMAT'
 }
