@@ -246,14 +246,26 @@ export class Forest {
   /** Removes tables, manifests and temporary files that nothing names: left by a crash, or by a job that was cut short. */
   deleteObsoleteFiles(): void {
     const { grove } = this.writer
+    for (const path of this.litter(grove)) grove.removeLater(path)
+  }
+
+  /** The same files by their paths. `undefined` while work is under way, which makes files before anything names them. */
+  strayFiles(): string[] | undefined {
+    if (this.writing === undefined) return undefined
+    const { grove, flushes, compactions } = this.writing
+    return flushes.isEmpty && compactions.isIdle && grove.jobs.isIdle ? this.litter(grove) : undefined
+  }
+
+  private litter(grove: Grove): string[] {
     const { fs, directory } = this.environment
-    for (const { kind, number, path } of storeFiles(fs, directory)) {
-      const isLitter =
-        (kind === 'table' && !this.state.tables.has(number)) ||
-        (kind === 'manifest' && number !== grove.manifest.number) ||
-        kind === 'next-current'
-      if (isLitter) grove.removeLater(path)
-    }
+    const named = this.tables.numbers()
+    const isLitter = ({ kind, number }: StoreFile): boolean =>
+      (kind === 'table' && !named.has(number)) ||
+      (kind === 'manifest' && number !== grove.manifest.number) ||
+      kind === 'next-current'
+    return storeFiles(fs, directory)
+      .filter(isLitter)
+      .map(({ path }) => path)
   }
 
   /**
@@ -272,10 +284,10 @@ export class Forest {
     compactions.stop(reason)
     while (!flushes.isEmpty && !flushes.isStuck) await jobs.change()
     flushes.stop(reason)
+    while (!manifest.isSettled || !jobs.isIdle || grove.hasLitter) await jobs.change()
     grove.close()
     await jobs.close()
     try {
-      while (!manifest.isSettled) await jobs.change()
       // A session that wrote nothing leaves the end of the last one standing.
       if (clean !== undefined && manifest.state.clean === null) await grove.commitEnd(clean)
     } finally {

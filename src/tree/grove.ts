@@ -115,6 +115,11 @@ export class Grove {
     if (this.obsolete.length === 1) queueMicrotask(() => this.removeObsolete())
   }
 
+  /** Files are about to be removed. */
+  get hasLitter(): boolean {
+    return this.obsolete.length > 0
+  }
+
   /** What is not removed by now is left to the next opening. */
   close(): void {
     this.closed = true

@@ -97,6 +97,10 @@ export class LiveTables {
     this.onObsolete(table.path)
   }
 
+  numbers(): Set<FileNumber> {
+    return new Set([...this.tables].map((table) => table.number))
+  }
+
   /** Those of one tree. */
   of(tree: TreeId): LiveTable[] {
     return [...this.tables].filter((table) => table.meta.tree === tree)

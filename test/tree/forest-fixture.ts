@@ -7,8 +7,9 @@ import { MemoryFileSystem } from '../../src/fs/memory-file-system.js'
 import { KIND_DELETE } from '../../src/log/operation.js'
 import { BlockCache } from '../../src/table/block-cache.js'
 import { Forest, type ForestEnvironment, type ForestOptions } from '../../src/tree/forest.js'
+import { ALL_KEYS } from '../../src/tree/key-range.js'
 import type { Tree } from '../../src/tree/tree.js'
-import { ManualClock } from './manual-clock.js'
+import { ManualClock } from '../simulation/manual-clock.js'
 import { bytes, SegmentWriter, type Text } from './segment-writer.js'
 
 export const DIRECTORY = '/store'
@@ -61,6 +62,7 @@ export class ForestFixture {
   /** Opens the same directory again, after `close` or after nothing at all, like a crash. */
   async reopen(): Promise<void> {
     this.forest = await Forest.open(this.environment())
+    this.forest.deleteObsoleteFiles()
     this.nextSegment(this.forest.firstFreePosition)
   }
 
@@ -108,6 +110,28 @@ export class ForestFixture {
     if (!hit || found.kind === KIND_DELETE) return undefined
     if (found.expiresAt !== 0 && found.expiresAt <= this.clock.now()) return undefined
     return Buffer.from(found.bytes.subarray(found.start, found.end)).toString()
+  }
+
+  /** Everything that a reader at `limit` sees, in key order, by way of the versions of all sources. */
+  scan(tree: number, limit: number): [string, string][] {
+    const { version } = this.tree(tree)
+    const tombstones = version.rangeTombstones(ALL_KEYS)
+    const newest = new Map<string, { position: number; value: string | undefined }>()
+    for (const { cursor, newestPosition } of version.sources(limit, ALL_KEYS)) {
+      for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
+        const { keyBytes, keyStart, keyEnd, position, kind, expiresAt } = cursor
+        expect(position).toBeLessThanOrEqual(newestPosition)
+        const key = Buffer.from(keyBytes.subarray(keyStart, keyEnd)).toString()
+        if ((newest.get(key)?.position ?? -1) > position) continue
+        const covered = tombstones?.coveringPosition(keyBytes, keyStart, keyEnd, limit) ?? 0
+        const isGone = kind === KIND_DELETE || covered > position || (expiresAt !== 0 && expiresAt <= this.clock.now())
+        const value = Buffer.from(cursor.valueBytes.subarray(cursor.valueStart, cursor.valueEnd)).toString()
+        newest.set(key, { position, value: isGone ? undefined : value })
+      }
+    }
+    return [...newest]
+      .flatMap(([key, { value }]): [string, string][] => (value === undefined ? [] : [[key, value]]))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
   }
 
   files(ending: string): string[] {
