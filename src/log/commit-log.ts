@@ -16,6 +16,7 @@ import { Segment } from './segment.js'
 export class CommitLog {
   private readonly fs: FileSystem
   private readonly directory: string
+  private readonly first: Segment
   private current: Segment
   /** Segments before the active one whose tail is not known to be on disk, oldest first. */
   private unsynced: Segment[] = []
@@ -31,6 +32,7 @@ export class CommitLog {
     this.resting = resting
     this.fs = fs
     this.directory = directory
+    this.first = active
     this.current = active
     this.syncedUpTo = syncedUpTo
     this.namesPending = active.synced === 0
@@ -174,6 +176,7 @@ export class CommitLog {
   rotate(next: Segment): Segment {
     try {
       this.cutTail()
+      this.keepFirstName()
     } catch (error) {
       this.discard(next)
       throw error
@@ -184,6 +187,19 @@ export class CommitLog {
     this.current = next
     this.namesPending = true
     return sealed
+  }
+
+  /**
+   * Recovery notices a segment that is missing between two others. Of one that is missing in front of all nothing tells, so its
+   * name is durable before there are records behind it.
+   */
+  private keepFirstName(): void {
+    if (this.current !== this.first || !this.namesPending) return
+    try {
+      this.fs.syncDirectorySync(this.directory)
+    } catch (error) {
+      throw ioError(error, 'sync', this.directory)
+    }
   }
 
   /** A segment that nothing was written to must not stay: the next one to follow the same end would not be believed. */
