@@ -18,7 +18,7 @@ export interface OpenedEngine {
   readonly recovery: RecoveryReport
 }
 
-const IN_MEMORY = ':memory:'
+export const IN_MEMORY = ':memory:'
 
 /** Where a store is: which file system, and the directory in it. */
 export function locate(path: string, fs: FileSystem | undefined): { fs: FileSystem; directory: string } {

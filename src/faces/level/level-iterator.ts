@@ -1,0 +1,60 @@
+import { AbstractIterator, AbstractKeyIterator, AbstractValueIterator } from 'abstract-level'
+import type { Encoded } from './handles.js'
+import type { Slices } from './slices.js'
+
+/** What the three base classes of Level have in common. */
+interface Counted {
+  /** Entries given out so far. */
+  readonly count: number
+  /** Entries to give out, Infinity for all. */
+  readonly limit: number
+}
+
+type IteratorBase = new (db: unknown, options: object) => Counted
+
+/** An iterator of any kind that takes its entries from slices. */
+function takingSlices(Base: IteratorBase) {
+  return class extends Base {
+    /** @internal */
+    readonly slices: Slices<unknown>
+
+    constructor(db: unknown, options: object, slices: Slices<unknown>) {
+      super(db, options)
+      this.slices = slices
+    }
+
+    /** How many entries are read and not yet taken. */
+    get cached(): number {
+      return this.slices.cached
+    }
+
+    /** @internal */
+    _next(): unknown {
+      return this.slices.next(this.limit - this.count)
+    }
+
+    /** @internal */
+    _nextv(size: number): Promise<unknown[]> {
+      return this.slices.nextMany(size)
+    }
+
+    /** @internal */
+    _all(): Promise<unknown[]> {
+      return this.slices.all(this.limit - this.count)
+    }
+
+    /** @internal */
+    _seek(target: Encoded): void {
+      this.slices.seek(target)
+    }
+
+    /** @internal */
+    async _close(): Promise<void> {
+      this.slices.close()
+    }
+  }
+}
+
+export const LevelIterator = takingSlices(AbstractIterator as unknown as IteratorBase)
+export const LevelKeyIterator = takingSlices(AbstractKeyIterator as unknown as IteratorBase)
+export const LevelValueIterator = takingSlices(AbstractValueIterator as unknown as IteratorBase)
