@@ -82,10 +82,13 @@ const ADVICE: Record<string, string> = {
   EIO: 'the disk failed; check it before writing on',
 }
 
-/** The operating system's refusal, as a `SiltstoneError` that says what was attempted on which file. */
-export function ioError(error: unknown, attempt: string, file: string): SiltstoneError {
-  if (error instanceof SiltstoneError) return error
+/**
+ * The operating system's refusal, as a `SiltstoneError` that says what was attempted on which file. What is no refusal of the
+ * system, a broken invariant for one, stays what it is.
+ */
+export function ioError(error: unknown, attempt: string, file: string): Error {
   const code = (error as { code?: string } | undefined)?.code
+  if (error instanceof Error && (error instanceof SiltstoneError || code === undefined)) return error
   const reason = error instanceof Error ? error.message : String(error)
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new SiltstoneError('SILT_NO_SPACE', `No space left to ${attempt} ${file}; free some and write again`, {

@@ -229,20 +229,25 @@ export class CommitLog {
   }
 }
 
-/** Makes a segment's file and memory. The name becomes durable with the first sync. */
-export function createSegment(fs: FileSystem, path: string, header: LogHeader): Segment {
-  const bytes = new Uint8Array(new SharedArrayBuffer(header.capacity))
-  putLogHeader(bytes, header)
+/** Makes a segment's file. The name becomes durable with the first sync. `memory` is as large as the header's capacity. */
+export function createSegment(
+  fs: FileSystem,
+  path: string,
+  header: LogHeader,
+  memory: Uint8Array = new Uint8Array(new SharedArrayBuffer(header.capacity)),
+): Segment {
+  assert(memory.length === header.capacity, 'a segment is as large in memory as it may become on disk')
+  putLogHeader(memory, header)
   try {
     const file = fs.openSync(path, 'create')
     try {
-      writeAll(file, bytes, 0, LOG_HEADER_BYTES)
+      writeAll(file, memory, 0, LOG_HEADER_BYTES)
     } catch (error) {
       file.closeSync()
       fs.removeSync(path)
       throw error
     }
-    return new Segment(header, path, bytes, file)
+    return new Segment(header, path, memory, file)
   } catch (error) {
     throw ioError(error, 'create', path)
   }

@@ -38,13 +38,16 @@ export class Memtable {
   readonly rangeTombstones = new RangeTombstones()
   /** Entries that are deletions. */
   deletionCount = 0
+  /** Scans that read from it; while there are any, its memory is not used again. */
+  holders = 0
   private readonly rangeDeletes: number[] = []
 
-  constructor(tree: TreeId, base: Position, bytes: Uint8Array, index?: OrderedIndexImage) {
+  /** `memory`: what `image` gave of a memtable that nobody reads any more, for this one to grow in. */
+  constructor(tree: TreeId, base: Position, bytes: Uint8Array, index?: OrderedIndexImage, memory?: OrderedIndexImage) {
     this.tree = tree
     this.base = base
     this.bytes = bytes
-    this.index = new OrderedIndex(bytes, index)
+    this.index = new OrderedIndex(bytes, index, memory)
   }
 
   static fromImage(image: MemtableImage): Memtable {

@@ -61,6 +61,24 @@ function headOf(bytes: Uint8Array, start: number, end: number): number {
   return head >>> 0
 }
 
+/** Most trees of a store with thousands of queues hold a handful of entries, so an index begins with one leaf. */
+function oneLeaf(): OrderedIndexImage {
+  return {
+    heads: sharedUint32(FANOUT),
+    references: sharedUint32(FANOUT),
+    counts: new Uint8Array(new SharedArrayBuffer(1)),
+    prefixes: new Uint16Array(new SharedArrayBuffer(2)),
+    nextLeaves: sharedUint32(1),
+    previousLeaves: sharedUint32(1),
+    root: 0,
+    depth: 0,
+    firstLeaf: 0,
+    lastLeaf: 0,
+    entryCount: 0,
+    shadowedCount: 0,
+  }
+}
+
 export class OrderedIndex {
   /** Counts inserts, so that a walk notices that its place may have moved. */
   modifications = 0
@@ -84,33 +102,33 @@ export class OrderedIndex {
   private readonly pathNodes = new Uint32Array(DEEPEST)
   private readonly pathSlots = new Uint32Array(DEEPEST)
 
-  /** `bytes` is the segment in which the operations stand. */
-  constructor(bytes: Uint8Array, image?: OrderedIndexImage) {
+  /**
+   * `bytes` is the segment in which the operations stand. With an image the index is the one that was sealed; with `memory` it is a
+   * new one in the arrays of an old one that nobody reads any more.
+   */
+  constructor(bytes: Uint8Array, image?: OrderedIndexImage, memory: OrderedIndexImage = image ?? oneLeaf()) {
     this.bytes = bytes
-    if (image !== undefined) {
-      this.heads = image.heads
-      this.references = image.references
-      this.counts = image.counts
-      this.prefixes = image.prefixes
-      this.nextLeaves = image.nextLeaves
-      this.previousLeaves = image.previousLeaves
-      this.slots = image.counts.length
-      this.root = image.root
-      this.depth = image.depth
-      this.firstLeaf = image.firstLeaf
-      this.lastLeaf = image.lastLeaf
-      this.entryCount = image.entryCount
-      this.shadowedCount = image.shadowedCount
+    this.heads = memory.heads
+    this.references = memory.references
+    this.counts = memory.counts
+    this.prefixes = memory.prefixes
+    this.nextLeaves = memory.nextLeaves
+    this.previousLeaves = memory.previousLeaves
+    if (image === undefined) {
+      this.slots = 1
+      this.counts[0] = 0
+      this.prefixes[0] = 0
+      this.nextLeaves[0] = NONE
+      this.previousLeaves[0] = NONE
       return
     }
-    // Most trees of a store with thousands of queues hold a handful of entries, so an index begins with one leaf.
-    this.heads = sharedUint32(FANOUT)
-    this.references = sharedUint32(FANOUT)
-    this.counts = new Uint8Array(new SharedArrayBuffer(1))
-    this.prefixes = new Uint16Array(new SharedArrayBuffer(2))
-    this.nextLeaves = sharedUint32(1).fill(NONE)
-    this.previousLeaves = sharedUint32(1).fill(NONE)
-    this.slots = 1
+    this.slots = image.counts.length
+    this.root = image.root
+    this.depth = image.depth
+    this.firstLeaf = image.firstLeaf
+    this.lastLeaf = image.lastLeaf
+    this.entryCount = image.entryCount
+    this.shadowedCount = image.shadowedCount
   }
 
   /** Requires: no insert follows. */

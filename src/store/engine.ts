@@ -5,7 +5,7 @@ import { getU32 } from '../bytes/integers.js'
 import type { Position } from '../bytes/units.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
 import { type CommitLog, createSegment } from '../log/commit-log.js'
-import { LOG_HEADER_BYTES } from '../log/log-header.js'
+import { LOG_HEADER_BYTES, type LogHeader } from '../log/log-header.js'
 import {
   KIND_DELETE,
   KIND_TREE,
@@ -44,6 +44,9 @@ interface SealedSegment {
 // Memory for that many full segments besides the active one. Pacing is to keep writers from ever getting here.
 const SEALED_STOP = 4
 const SEALED_SLOW = 2
+// Shared memory that was let go of is freed late, when the collectors of both threads have run: without these, a load of
+// 10 million entries had 1.9 GiB of it.
+const SPARE_SEGMENTS = 2
 
 export interface EngineParts {
   readonly fs: FileSystem
@@ -80,6 +83,8 @@ export class Engine {
   private readonly byName = new Map<string, TreeState>()
   /** Trees that the active segment has written to. */
   private touched: TreeState[] = []
+  /** Memory of segments that nobody reads any more. */
+  private readonly spareSegments: Uint8Array[] = []
   /** Oldest first. */
   private sealedSegments: SealedSegment[] = []
   private logInUse: CommitLog | undefined
@@ -256,7 +261,7 @@ export class Engine {
     const base = log.end
     const capacity = Math.max(this.writeBufferBytes, LOG_HEADER_BYTES + RECORD_HEADER_BYTES + payloadBytes)
     this.forest.leasePositions(base + capacity)
-    const next = createSegment(this.fs, `${this.directory}/${segmentName(number)}`, {
+    const header: LogHeader = {
       magic: 'SILTLOG\n',
       number,
       base,
@@ -265,7 +270,9 @@ export class Engine {
       lastEdit: this.forest.lastEdit,
       createdAt: this.clock.now(),
       storeId: this.forest.storeId,
-    })
+    }
+    const memory = capacity === this.writeBufferBytes ? this.spareSegments.pop() : undefined
+    const next = createSegment(this.fs, `${this.directory}/${segmentName(number)}`, header, memory)
     const sealed = log.rotate(next)
     this.seal(sealed)
     this.flushSealed()
@@ -308,6 +315,11 @@ export class Engine {
   /** The tables are visible from now on, so the memtables go in the same moment. */
   private onFlushed(sealed: SealedSegment): void {
     for (const { state, memtable } of sealed.memtables) state.drop(memtable)
+    const { bytes } = sealed.segment
+    const isFree = sealed.memtables.every(({ memtable }) => memtable.holders === 0)
+    if (isFree && bytes.length === this.writeBufferBytes && this.spareSegments.length < SPARE_SEGMENTS) {
+      this.spareSegments.push(bytes)
+    }
     this.sealedSegments = this.sealedSegments.filter((each) => each !== sealed)
     this.logInUse!.retire(sealed.segment)
     try {
@@ -383,6 +395,12 @@ export class Engine {
     let segments = this.logInUse?.active.bytes.length ?? 0
     for (const { segment } of this.sealedSegments) segments += segment.bytes.length
     return { segments, indexes }
+  }
+
+  /** The segments of the commit log that this store reads from or writes to, oldest first. */
+  get segments(): Segment[] {
+    const sealed = this.sealedSegments.map(({ segment }) => segment)
+    return this.logInUse === undefined ? sealed : [...sealed, this.logInUse.active]
   }
 
   // Reading.

@@ -1,7 +1,12 @@
 import type { Position, TreeId } from '../bytes/units.js'
 import { Memtable } from '../memtable/memtable.js'
+import type { OrderedIndexImage } from '../memtable/ordered-index.js'
 import type { Tree } from '../tree/tree.js'
 import type { TreeOptions } from '../tree/tree-options.js'
+
+// Shared memory is freed only when the collectors of all threads that saw it have run, so it is worth using again; that of
+// a few entries is not worth holding on to, in a store with thousands of trees.
+const SPARE_INDEX_BYTES = 256 * 1024
 
 /** One keyspace as the store sees it: what is still in memory, newest first, over what is in tables. */
 export class TreeState {
@@ -12,6 +17,8 @@ export class TreeState {
   /** Absent until the first write: a keyspace that was only named leaves no trace. */
   tree: Tree | undefined
   active: Memtable | undefined
+  /** The memory of an index that nobody reads any more. */
+  private spareIndex: OrderedIndexImage | undefined
   /** Newest first. */
   sealed: readonly Memtable[] = []
 
@@ -24,7 +31,10 @@ export class TreeState {
 
   /** The memtable in which this tree's operations of the segment go. */
   memtable(base: Position, bytes: Uint8Array): Memtable {
-    this.active ??= new Memtable(this.id, base, bytes)
+    if (this.active === undefined) {
+      this.active = new Memtable(this.id, base, bytes, undefined, this.spareIndex)
+      this.spareIndex = undefined
+    }
     return this.active
   }
 
@@ -45,7 +55,10 @@ export class TreeState {
     this.sealed = other.sealed
   }
 
+  /** The memtable stands in tables now. */
   drop(memtable: Memtable): void {
     this.sealed = this.sealed.filter((each) => each !== memtable)
+    const isWorthKeeping = memtable.index.indexBytes >= SPARE_INDEX_BYTES
+    if (isWorthKeeping && memtable.holders === 0) this.spareIndex = memtable.index.image()
   }
 }

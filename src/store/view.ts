@@ -22,6 +22,7 @@ export class View {
     this.engine = engine
     this.limit = limit
     this.memtables = state.active === undefined ? state.sealed : [state.active, ...state.sealed]
+    for (const memtable of this.memtables) memtable.holders++
     this.tables = state.tree?.version.retain()
     engine.pins.add(limit)
   }
@@ -56,6 +57,7 @@ export class View {
   release(): void {
     if (!this.held) return
     this.held = false
+    for (const memtable of this.memtables) memtable.holders--
     this.tables?.release()
     this.engine.pins.remove(this.limit)
   }

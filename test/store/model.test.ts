@@ -198,7 +198,7 @@ describe('the store and a sorted model', () => {
     const seed = Number(process.env['SILTSTONE_SEED'] ?? Date.now() % 1_000_000)
     const runs = Number(process.env['SILTSTONE_MODEL_RUNS'] ?? 150)
     await fc.assert(
-      fc.asyncProperty(optionSets, fc.array(steps, { maxLength: 60 }), async (set, list) => {
+      fc.asyncProperty(optionSets, fc.array(steps, { maxLength: 120, size: 'max' }), async (set, list) => {
         const fs = new MemoryFileSystem()
         const clock = new ManualClock()
         const options = { ...set, fs, clock, executor: 'inline' as const }
