@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { expect } from 'vitest'
 import { compareKeys } from '../../src/bytes/compare.js'
 import { Found } from '../../src/bytes/cursor.js'
@@ -52,6 +53,7 @@ export class ForestFixture {
     await loadHash()
     const fixture = new ForestFixture(settings)
     fixture.fs.makeDirectorySync(fixture.directory)
+    fixture.fs.syncDirectorySync(dirname(fixture.directory))
     fixture.forest = settings.readOnly
       ? await Forest.openReadOnly(fixture.environment())
       : await Forest.open(fixture.environment())
