@@ -15,6 +15,8 @@ import {
 import type { RecoveryReport } from './recover.js'
 import { Snapshot } from './snapshot.js'
 import { collectStats, type StoreStats } from './stats.js'
+import type { VerifyReport } from './verify/verification.js'
+import { verifyEngine } from './verify.js'
 import type { KeyspaceFamily, WriteTarget } from './write-target.js'
 
 /** The default keyspace has no name, so no keyspace of a user's can have its. */
@@ -136,6 +138,18 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
     for (const state of whole ? engine.trees() : [this.state]) {
       if (state.tree !== undefined) await engine.compact(state.tree, range, kind)
     }
+  }
+
+  /**
+   * Reads every file of the store and checks every checksum and invariant in it. The store can be used meanwhile.
+   *
+   * @example
+   * const { ok, findings } = await db.verify()
+   * if (!ok) for (const { file, offset, problem } of findings) console.error(file, offset, problem)
+   */
+  async verify(): Promise<VerifyReport> {
+    this.engine.checkOpen()
+    return verifyEngine(this.engine)
   }
 
   /** Resolves when no flush and no compaction is under way or due. */

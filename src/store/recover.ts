@@ -24,12 +24,14 @@ export interface RecoveryReport {
 /** The folder, inside the store's, for logs that were damaged: recovery uses what it can and destroys nothing. */
 export const LOST_FOLDER = 'lost'
 
-interface SegmentFile {
+/** A file of the commit log. */
+export interface SegmentFile {
   readonly number: FileNumber
   readonly path: string
 }
 
-function segmentFiles(fs: FileSystem, directory: string): SegmentFile[] {
+/** All segments in a directory, oldest first. */
+export function segmentFiles(fs: FileSystem, directory: string): SegmentFile[] {
   return fs
     .listSync(directory)
     .map((name) => ({ file: parseStoreFile(name), path: `${directory}/${name}` }))
@@ -38,7 +40,12 @@ function segmentFiles(fs: FileSystem, directory: string): SegmentFile[] {
     .sort((a, b) => a.number - b.number)
 }
 
-function neededFiles(forest: Forest, files: readonly SegmentFile[], directory: string): SegmentFile[] {
+/** Those that are not in tables as a whole. */
+export function neededFiles(
+  forest: Pick<Forest, 'logFrom'>,
+  files: readonly SegmentFile[],
+  directory: string,
+): SegmentFile[] {
   const needed = files.filter((file) => file.number >= forest.logFrom)
   if (forest.logFrom > 0 && needed[0]?.number !== forest.logFrom) {
     const path = `${directory}/${segmentName(forest.logFrom)}`

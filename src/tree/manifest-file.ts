@@ -3,6 +3,7 @@ import { getU32 } from '../bytes/integers.js'
 import type { FileNumber } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { systemError } from '../fs/system-error.js'
+import { readWholeFile } from '../fs/whole-file.js'
 import { LOG_HEADER_BYTES, putLogHeader, readLogHeader } from '../log/log-header.js'
 import { scanLog } from '../log/log-scan.js'
 import { RECORD_HEADER_BYTES, sealRecord } from '../log/record.js'
@@ -37,7 +38,7 @@ export interface ManifestReading {
  */
 export function currentManifest(fs: FileSystem, directory: string): FileNumber | undefined {
   const path = `${directory}/${CURRENT}`
-  const bytes = readWhole(fs, path)
+  const bytes = readWholeFile(fs, path)
   if (bytes === undefined) {
     const left = fs.listSync(directory).filter(holdsStoreData)
     if (left.length === 0 || isAbandonedCreation(fs, directory, left)) return undefined
@@ -58,7 +59,7 @@ export function currentManifest(fs: FileSystem, directory: string): FileNumber |
 /** A process that died while it made the store leaves the first manifest behind, and nothing that anybody had written. */
 function isAbandonedCreation(fs: FileSystem, directory: string, left: readonly string[]): boolean {
   if (left.length > 1 || left[0] !== manifestName(1)) return false
-  const bytes = readWhole(fs, `${directory}/${left[0]}`) ?? new Uint8Array(0)
+  const bytes = readWholeFile(fs, `${directory}/${left[0]}`) ?? new Uint8Array(0)
   const limit = Math.min(bytes.length, LOG_HEADER_BYTES)
   if (limit < LOG_HEADER_BYTES || bytes.every((byte) => byte === 0)) return true
   return scanLog(bytes, bytes.length, 1, 0).records.length <= 1
@@ -67,7 +68,7 @@ function isAbandonedCreation(fs: FileSystem, directory: string, left: readonly s
 /** Reads a manifest from its first edit to its last sound one. */
 export function readManifest(fs: FileSystem, directory: string, number: FileNumber): ManifestReading {
   const path = `${directory}/${manifestName(number)}`
-  const bytes = readWhole(fs, path)
+  const bytes = readWholeFile(fs, path)
   if (bytes === undefined) {
     throw new SiltstoneError(
       'SILT_CORRUPTION',
@@ -178,24 +179,5 @@ export class ManifestFile {
     } catch {
       this.isWhole = false
     }
-  }
-}
-
-function readWhole(fs: FileSystem, path: string): Uint8Array | undefined {
-  let file: FileHandle
-  try {
-    file = fs.openSync(path, 'read')
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return undefined
-    throw ioError(error, 'open', path)
-  }
-  try {
-    const bytes = new Uint8Array(file.sizeSync())
-    const length = file.readSync(bytes, 0, bytes.length, 0)
-    return bytes.subarray(0, length)
-  } catch (error) {
-    throw ioError(error, 'read', path)
-  } finally {
-    file.closeSync()
   }
 }
