@@ -3,7 +3,7 @@ import type { Cursor } from '../bytes/cursor.js'
 import type { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { EpochMs, Position } from '../bytes/units.js'
 import { KIND_DELETE } from '../log/operation.js'
-import type { KeyRange } from '../tree/key-range.js'
+import { containsKey, type KeyRange } from '../tree/key-range.js'
 
 /** Where a walk reads: sources newest first, all at one position. */
 export interface WalkSources {
@@ -68,10 +68,14 @@ export class Walk {
     this.settle()
   }
 
-  /** The next `advance` goes to the first entry at or after a key in the walk's direction. */
+  /** The next `advance` goes to the first entry at or after a key in the walk's direction; out of the range, to its end. */
   aim(key: Uint8Array): void {
-    this.pending = 'seek'
     this.target = key
+    if (containsKey(this.range, key, 0, key.length)) this.pending = 'seek'
+    else {
+      this.pending = 'nothing'
+      this.current = undefined
+    }
   }
 
   private settle(): void {
@@ -105,17 +109,11 @@ export class Walk {
     this.pick()
   }
 
+  /** Requires: the key is in the range. */
   private seekAll(key: Uint8Array): void {
-    const { start, end } = this.range
-    if (!this.reverse) {
-      const from = compareBytes(key, 0, key.length, start, 0, start.length) < 0 ? start : key
-      for (const cursor of this.cursors) cursor.seek(from, 0, from.length)
-    } else {
-      const beyond = end !== undefined && compareBytes(key, 0, key.length, end, 0, end.length) >= 0
-      for (const cursor of this.cursors) {
-        if (beyond) cursor.seekBefore(end, 0, end.length)
-        else seekAtOrBefore(cursor, key)
-      }
+    for (const cursor of this.cursors) {
+      if (this.reverse) seekAtOrBefore(cursor, key)
+      else cursor.seek(key, 0, key.length)
     }
     this.pick()
   }
