@@ -37,7 +37,7 @@ export class Jobs {
   }
   /** The last ones, oldest first. */
   readonly history: JobReport[] = []
-  /** Why the last attempt of a job failed; gone with the next success. */
+  /** Why the last attempt of a job failed; gone with the next success, unless something is damaged: that does not mend. */
   lastError: Error | undefined
   private readonly executor: Executor
   private readonly clock: Clock
@@ -111,7 +111,7 @@ export class Jobs {
 
   private record(job: Job, what: string, result: JobResult): void {
     if (job.kind === 'removal') return
-    this.lastError = undefined
+    if ((this.lastError as { code?: string } | undefined)?.code !== 'SILT_CORRUPTION') this.lastError = undefined
     const { bytesRead, bytesWritten, entriesRead, entriesWritten, durationMs } = result
     if (job.kind === 'flush') {
       this.totals.flushes++

@@ -29,6 +29,7 @@ export class Version {
   readonly levels: readonly (readonly LiveTable[])[]
   readonly hasRangeTombstones: boolean
   private references = 1
+  private knownMetas: readonly (readonly TableMeta[])[] | undefined
   private readonly dispose: (table: LiveTable) => void
 
   /** Held once by whoever makes it. `dispose` is called with each table that no version names any more. */
@@ -97,8 +98,10 @@ export class Version {
   }
 
   /** What the manifest knows of the tables, level by level. */
-  metas(): TableMeta[][] {
-    return this.levels.map((level) => level.map((table) => table.meta))
+  metas(): readonly (readonly TableMeta[])[] {
+    // Asked after every change of any tree, so the trees that did not change answer from memory.
+    this.knownMetas ??= this.levels.map((level) => level.map((table) => table.meta))
+    return this.knownMetas
   }
 
   /** Keeps all tables readable until `release`. */
