@@ -1,5 +1,5 @@
 import { compareBytes, sharedPrefixLength } from '../bytes/compare.js'
-import { operationKeyLength, operationKeyStart } from '../log/operation.js'
+import { operationEnd, operationKeyLength, operationKeyStart } from '../log/operation.js'
 
 /*
  * A B+tree over operations that already stand in a log segment: it holds no keys, only where they are.
@@ -449,6 +449,34 @@ export class OrderedIndex {
 
   referenceAt(place: number): number {
     return this.references[place]!
+  }
+
+  /**
+   * About how many bytes of operations stand from one key up to another: counted in the leaves at the edges, and in those
+   * between as if all of a leaf's were like its first. A full segment of small entries takes 0.1 ms.
+   */
+  approximateBytes(start: Uint8Array, end: Uint8Array | undefined): number {
+    const from = this.placeAtOrAfter(start, 0, start.length)
+    const to = end === undefined ? -1 : this.placeAtOrAfter(end, 0, end.length)
+    if (from === to) return 0
+    const lastLeaf = to < 0 ? this.lastLeaf : to >>> FANOUT_BITS
+    const lastCount = to < 0 ? this.counts[lastLeaf]! : to & (FANOUT - 1)
+    let bytes = this.bytesOf(from, from >>> FANOUT_BITS === lastLeaf ? lastCount : this.counts[from >>> FANOUT_BITS]!)
+    if (from >>> FANOUT_BITS === lastLeaf) return bytes
+    for (let leaf = this.nextLeaves[from >>> FANOUT_BITS]!; leaf !== lastLeaf; leaf = this.nextLeaves[leaf]!) {
+      bytes += this.bytesOf(leaf * FANOUT, 1) * this.counts[leaf]!
+    }
+    return bytes + this.bytesOf(lastLeaf * FANOUT, lastCount)
+  }
+
+  /** Of the operations from a place up to a slot of the same leaf. */
+  private bytesOf(place: number, endSlot: number): number {
+    let bytes = 0
+    for (const end = (place & ~(FANOUT - 1)) + endSlot; place < end; place++) {
+      const reference = this.references[place]!
+      bytes += operationEnd(this.bytes, reference) - reference
+    }
+    return bytes
   }
 
   /** Whether two neighbouring places hold versions of one key. */

@@ -158,11 +158,11 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
     await this.engine.idle()
   }
 
-  /** How many bytes a range takes on disk, roughly, memory not counted. */
+  /** How many bytes a range takes on disk, roughly: in tables, and in the log what is not in tables yet. */
   async approximateSize(options: RangeOptions<K> = {}): Promise<number> {
     this.engine.checkOpen()
     const range = resolveRange(this.keyEncoding, options)
-    return this.state.tree?.approximateBytes(range) ?? 0
+    return this.state.approximateBytes(range)
   }
 
   /** Figures of the whole store: levels, files, cache, amplification, stalls. */

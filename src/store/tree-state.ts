@@ -1,6 +1,7 @@
 import type { Position, TreeId } from '../bytes/units.js'
 import { Memtable } from '../memtable/memtable.js'
 import type { OrderedIndexImage } from '../memtable/ordered-index.js'
+import type { KeyRange } from '../tree/key-range.js'
 import type { Tree } from '../tree/tree.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 
@@ -44,6 +45,15 @@ export class TreeState {
     this.active = undefined
     this.sealed = [sealed, ...this.sealed]
     return sealed
+  }
+
+  /** About how many bytes of disk a range takes: in tables, and in the commit log what is not in tables yet. */
+  approximateBytes(range: KeyRange): number {
+    let bytes = this.tree?.approximateBytes(range) ?? 0
+    for (const memtable of this.active === undefined ? this.sealed : [this.active, ...this.sealed]) {
+      bytes += memtable.index.approximateBytes(range.start, range.end)
+    }
+    return bytes
   }
 
   /** Shows what another state of the same tree shows. */

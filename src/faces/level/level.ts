@@ -79,7 +79,7 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
   }
 
   /**
-   * About how many bytes of disk the keys from `start` up to `end` take; what is still in memory is not counted.
+   * About how many bytes of disk the keys from `start` up to `end` take, what only the log has so far included.
    *
    * @example
    * const bytes = await db.approximateSize('a', 'b')
