@@ -166,12 +166,12 @@ export class Forest {
 
   /**
    * A new tree, or new options for one that is there. Known at once; on disk with the next edit, until which the commit log
-   * has to carry it.
+   * has to carry it. A reader that finds a tree there writes no edit.
    */
   createTree(record: TreeRecord): Tree {
     const tree = this.treesById.get(record.id) ?? this.plant(record, [])
     tree.options = record.options
-    this.writer.grove.recordTree(tree)
+    this.writing?.grove.recordTree(tree)
     return tree
   }
 

@@ -1,3 +1,4 @@
+import { compareKeys } from '../bytes/compare.js'
 import type { FileNumber, TreeId } from '../bytes/units.js'
 import { type KeyRange, rangesOverlap } from './key-range.js'
 import type { LiveTable, LiveTables } from './live-table.js'
@@ -104,9 +105,11 @@ function sorted(tables: LiveTable[], level: number): LiveTable[] {
 }
 
 function bytesWithin(live: LiveTable, range: KeyRange): number {
-  const { bytes } = live.meta
-  const { table } = live
-  const from = table.approximateOffset(range.start, 0, range.start.length)
-  const to = range.end === undefined ? bytes : table.approximateOffset(range.end, 0, range.end.length)
+  const { meta, table } = live
+  const { start, end } = range
+  // Offsets are those of blocks, so a bound behind the table's last key would still stand before the last block.
+  const isToEnd = end === undefined || (meta.end !== undefined && compareKeys(end, meta.end) >= 0)
+  const from = compareKeys(start, meta.start) <= 0 ? 0 : table.approximateOffset(start, 0, start.length)
+  const to = isToEnd ? meta.bytes : table.approximateOffset(end, 0, end.length)
   return Math.max(0, to - from)
 }

@@ -29,6 +29,18 @@ describe('the approximate size of a range', () => {
     }
   })
 
+  // A table of one block used to weigh nothing, and every other one a block too little.
+  it('is the whole table where the range holds all of it', async () => {
+    await using db = await open(':memory:', { compression: 'none' })
+    db.putSync('a', 'x'.repeat(100_000))
+    await db.flush()
+    const whole = await db.approximateSize({})
+    expect(whole).toBeGreaterThan(100_000)
+    expect(await db.approximateSize({ gte: 'a', lte: 'a' })).toBe(whole)
+    expect(await db.approximateSize({ gte: '', lt: 'z' })).toBe(whole)
+    expect(await db.approximateSize({ gte: 'b' })).toBe(0)
+  })
+
   it('is nothing where nothing is', async () => {
     await using db = await open(':memory:')
     expect(await db.approximateSize({})).toBe(0)
