@@ -94,9 +94,13 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     for (;;) {
       this.checkOpen()
       const missing = this.take(slice, count, false, isEnough)
-      if (missing !== undefined) await missing.load()
-      else if (slice.length === count || this.ended || isEnough()) return slice
-      else if (engine.turn.isDue()) await engine.turn.next()
+      if (missing !== undefined) {
+        await missing.load()
+        continue
+      }
+      // Behind a full slice too: whoever takes one after the other never leaves the microtasks otherwise.
+      if (engine.turn.isDue()) await engine.turn.next()
+      if (slice.length === count || this.ended || isEnough()) return slice
     }
   }
 
