@@ -6,7 +6,7 @@ import { destroy } from '../../store/destroy.js'
 import { IN_MEMORY } from '../../store/open-engine.js'
 import type { WriteOptions } from '../../store/write-target.js'
 import { clearRange } from './clear-range.js'
-import { type Encoded, type Format, type Handles, makeHandles } from './handles.js'
+import { type Encoded, type Format, type Handle, type Handles, makeHandles } from './handles.js'
 import { LevelBase } from './level-base.js'
 import { LevelChainedBatch } from './level-chained-batch.js'
 import { LevelError, levelError, openError, rethrow } from './level-error.js'
@@ -211,11 +211,11 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
   }
 
   /** For what reads no value, or writes: keys and values of every format go in. */
-  get #bytes(): Handles['view']['view'] {
+  get #bytes(): Handle {
     return this.#use().handles.view.view
   }
 
-  #handleFor({ keyEncoding, valueEncoding }: EncodedReadOptions): Handles['view']['view'] {
+  #handleFor({ keyEncoding, valueEncoding }: EncodedReadOptions): Handle {
     return this.#use().handles[keyEncoding][valueEncoding]
   }
 
