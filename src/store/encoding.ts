@@ -1,4 +1,4 @@
-import { invalid } from '../bytes/errors.js'
+import { invalid, SiltstoneError } from '../bytes/errors.js'
 import { getText, putText, textByteBound } from './text.js'
 
 /** A pair of functions of the user's own; for keys the bytes must order as the values should. */
@@ -41,7 +41,7 @@ const view: Encoding<Uint8Array> = {
 
 const json: Encoding<unknown> = {
   prepare: (value) => {
-    const text = JSON.stringify(value)
+    const text = stringify(value)
     if (text === undefined) throw invalid(`Encoding 'json' has no text for ${describe(value)}`)
     return text
   },
@@ -49,6 +49,18 @@ const json: Encoding<unknown> = {
 }
 
 const named: Record<EncodingName, Encoding<never>> = { utf8, buffer, view, json } as never
+
+/** Refuses circles and big integers as the mistake of the caller that they are. */
+function stringify(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new SiltstoneError('SILT_INVALID_ARGUMENT', `Encoding 'json' has no text for ${describe(value)}: ${reason}`, {
+      cause: error,
+    })
+  }
+}
 
 /** The bytes in an array of their own. */
 export function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
@@ -72,8 +84,7 @@ export function describe(value: unknown): string {
 /** Turns the option into an encoding; `option` is its name, for the error. */
 export function resolveEncoding<T>(encoding: EncodingOption<T>, option: string): Encoding<T> {
   if (typeof encoding === 'string') {
-    const known = named[encoding]
-    if (known !== undefined) return known as Encoding<T>
+    if (Object.hasOwn(named, encoding)) return named[encoding] as Encoding<T>
     throw invalid(`${option} '${encoding}' is not known; take 'utf8', 'buffer', 'view', 'json' or { encode, decode }`)
   }
   if (typeof encoding?.encode !== 'function' || typeof encoding.decode !== 'function') {
