@@ -82,11 +82,19 @@ function putOperation(
   return valueEnd
 }
 
-/** Refuses early what could not be refused before it had been given room. */
+/**
+ * Refuses keys and values that are too long before anything makes room for them. Text takes one to three bytes a character; it is
+ * measured only where that leaves it open.
+ */
 export function checkSizes(key: Prepared, value: Prepared): void {
-  // Text takes at least one byte a character.
-  if (key.length > LONGEST_KEY_BYTES) throw longKey(preparedByteBound(key))
-  if (value.length > LONGEST_VALUE_BYTES) throw longValue(preparedByteBound(value))
+  if (key.length > LONGEST_KEY_BYTES / 3) {
+    const bytes = preparedByteBound(key)
+    if (bytes > LONGEST_KEY_BYTES) throw longKey(bytes)
+  }
+  if (value.length > LONGEST_VALUE_BYTES / 3) {
+    const bytes = preparedByteBound(value)
+    if (bytes > LONGEST_VALUE_BYTES) throw longValue(bytes)
+  }
 }
 
 function longKey(bytes: number): Error {
