@@ -84,6 +84,16 @@ export class RangeTombstones {
     return 0
   }
 
+  /** Only the tombstones below a position. */
+  below(limit: Position): RangeTombstones {
+    const older = new RangeTombstones()
+    for (let i = 0; i < this.size; i++) {
+      const positions = this.#positions[i]!.filter((position) => position < limit)
+      if (positions.length > 0) older.#cover(this.#starts[i]!, this.#ends[i], positions)
+    }
+    return older
+  }
+
   /** The part between two keys, the first inclusive, the second exclusive; `undefined` stands for either end of all keys. */
   clip(start: Uint8Array | undefined, end: Uint8Array | undefined): RangeTombstones {
     const part = new RangeTombstones()

@@ -75,6 +75,11 @@ export class CommitPipeline {
     this.refusal ??= error
   }
 
+  /** Throws what writes are refused with, if they are. */
+  checkUsable(): void {
+    if (this.refusal !== undefined) throw this.refusal
+  }
+
   /** Admits a write of at most `payloadBytes` and returns the offset in `bytes` at which its operations go. */
   begin(payloadBytes: number): number {
     if (this.refusal !== undefined) throw this.refusal

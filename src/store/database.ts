@@ -15,6 +15,8 @@ import {
 import type { RecoveryReport } from './recover.js'
 import { Snapshot } from './snapshot.js'
 import { collectStats, type StoreStats } from './stats.js'
+import { type TransactionOptions, transact, transactSync } from './transact.js'
+import type { Transaction } from './transaction.js'
 import type { VerifyReport } from './verify/verification.js'
 import { verifyEngine } from './verify.js'
 import type { KeyspaceFamily, WriteTarget } from './write-target.js'
@@ -111,6 +113,35 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   snapshot(): Snapshot<K, V> {
     this.engine.checkOpen()
     return new Snapshot(this.engine, this.state, this.keyEncoding, this.valueEncoding)
+  }
+
+  /**
+   * Runs a function whose reads and writes, over any keyspaces (`tx.keyspace(orders)`), take effect as one: all or nothing,
+   * and as if nobody else had been there. It is optimistic: nothing is locked, and where another commit came in between, the
+   * function runs again, so it should have no effects but through `tx`. What it does through `db` instead is not part of
+   * the transaction.
+   *
+   * @example
+   * await db.transaction(async (tx) => {
+   *   const visits = Number((await tx.get('visits')) ?? '0')
+   *   await tx.put('visits', String(visits + 1))
+   * })
+   */
+  transaction<T>(
+    run: (transaction: Transaction<K, V>) => Promise<T> | T,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    return transact(this, run, options)
+  }
+
+  /**
+   * The same on this thread, for a function that awaits nothing.
+   *
+   * @example
+   * db.transactionSync((tx) => tx.putSync('visits', String(Number(tx.getSync('visits') ?? '0') + 1)))
+   */
+  transactionSync<T>(run: (transaction: Transaction<K, V>) => T, options: TransactionOptions = {}): T {
+    return transactSync(this, run, options)
   }
 
   /** Moves what is in memory into tables. The log does this by itself when a segment is full. */

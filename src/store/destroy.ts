@@ -1,8 +1,8 @@
 import { ioError, SiltstoneError } from '../bytes/errors.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
 import { CURRENT, LOCK, parseStoreFile } from '../tree/file-names.js'
+import { isLostName, LOST_FOLDER } from './lost-folder.js'
 import { locate } from './open-engine.js'
-import { LOST_FOLDER } from './recover.js'
 
 /**
  * Removes the store in a directory and nothing else: files that are not the store's stay, and so does the directory that
@@ -38,7 +38,7 @@ function removeStore(fs: FileSystem, directory: string): void {
   const lost = `${directory}/${LOST_FOLDER}`
   if (fs.statusSync(lost)?.isDirectory) {
     for (const name of fs.listSync(lost)) {
-      if (/^\d{6,10}\.log(\.\d+)?$/.test(name)) fs.removeSync(`${lost}/${name}`)
+      if (isLostName(name)) fs.removeSync(`${lost}/${name}`)
     }
     if (fs.listSync(lost).length === 0) fs.removeDirectorySync(lost)
   }

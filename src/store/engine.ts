@@ -146,6 +146,17 @@ export class Engine {
     return this.pipelineInUse
   }
 
+  /** Throws why nothing can be written, if nothing can. */
+  checkWritable(): void {
+    this.pipeline.checkUsable()
+  }
+
+  /** Waits by the store's clock; the process stays for it. */
+  pause(ms: number): Promise<void> {
+    if (ms === 0) return this.turn.next()
+    return keepAlive(new Promise((resolve) => this.clock.after(ms, resolve)))
+  }
+
   /** Everything before this position is visible. */
   get visible(): Position {
     return this.pipelineInUse?.visible ?? this.fixedPosition

@@ -83,19 +83,19 @@ const GIB = 1024 * MIB
 
 type Check = (value: unknown, name: string) => unknown
 
-const flag: Check = (value, name) => {
+export const flag: Check = (value, name) => {
   if (typeof value !== 'boolean') throw invalid(`Option ${name} must be true or false, not ${describe(value)}`)
   return value
 }
 
-function whole(low: number, high: number, unit: string): Check {
+export function whole(low: number, high: number, unit: string): Check {
   return (value, name) => {
     if (Number.isInteger(value) && (value as number) >= low && (value as number) <= high) return value
     throw invalid(`Option ${name} must be a whole number of ${unit} from ${low} to ${high}, not ${describe(value)}`)
   }
 }
 
-function oneOf(...choices: string[]): Check {
+export function oneOf(...choices: string[]): Check {
   return (value, name) => {
     if (choices.includes(value as string)) return value
     throw invalid(`Option ${name} must be one of '${choices.join("', '")}', not ${describe(value)}`)

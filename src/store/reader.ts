@@ -3,10 +3,11 @@ import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import { LONGEST_KEY_BYTES } from '../log/operation.js'
 import { BlockNotResident } from '../table/block-cache.js'
+import type { KeyRange } from '../tree/key-range.js'
 import { checkKeyLength, type RangeOptions, resolveRange } from './bounds.js'
 import { describe, type Encoding, preparedByteBound, putPrepared } from './encoding.js'
 import type { Engine } from './engine.js'
-import { Scan, type ScanOptions, scanLimit } from './scan.js'
+import { Scan, type ScanExtras, type ScanOptions, scanLimit } from './scan.js'
 import type { TreeState } from './tree-state.js'
 import type { Walk } from './walk.js'
 
@@ -26,6 +27,8 @@ export interface ReadOptions {
 const found = new Found()
 // A text of 65,535 characters may take three bytes each before its length is known.
 const keyBytes = new Uint8Array(LONGEST_KEY_BYTES * 3)
+
+const NO_EXTRAS: ScanExtras = {}
 
 // A lookup meets a handful of blocks. In a cache too small to hold them together, many lookups could take turns at driving each
 // other's out for ever; after this many rounds one reads on this thread.
@@ -69,7 +72,7 @@ export abstract class Reader<K, V> {
   /** The same on this thread, waiting for the disk if it must. */
   getSync(key: K, options?: ReadOptions): V | undefined {
     const position = this.positionOf(options)
-    return this.engine.lookup(this.state, keyBytes, this.putKey(key), position, found)
+    return this.find(keyBytes, this.putKey(key), position, found)
       ? this.valueEncoding.read(found.bytes, found.start, found.end)
       : undefined
   }
@@ -81,7 +84,7 @@ export abstract class Reader<K, V> {
 
   /** The same on this thread. */
   hasSync(key: K, options?: ReadOptions): boolean {
-    return this.engine.lookup(this.state, keyBytes, this.putKey(key), this.positionOf(options), found)
+    return this.find(keyBytes, this.putKey(key), this.positionOf(options), found)
   }
 
   /**
@@ -98,10 +101,10 @@ export abstract class Reader<K, V> {
   getManySync(keys: readonly K[], options?: ReadOptions): (V | undefined)[] {
     checkKeys(keys)
     const position = this.positionOf(options)
-    const { engine, state, valueEncoding } = this
+    const { valueEncoding } = this
     const values = new Array<V | undefined>(keys.length)
     for (let i = 0; i < keys.length; i++) {
-      values[i] = engine.lookup(state, keyBytes, this.putKey(keys[i]!), position, found)
+      values[i] = this.find(keyBytes, this.putKey(keys[i]!), position, found)
         ? valueEncoding.read(found.bytes, found.start, found.end)
         : undefined
     }
@@ -117,7 +120,7 @@ export abstract class Reader<K, V> {
   hasManySync(keys: readonly K[], options?: ReadOptions): boolean[] {
     checkKeys(keys)
     const position = this.positionOf(options)
-    return keys.map((key) => this.engine.lookup(this.state, keyBytes, this.putKey(key), position, found))
+    return keys.map((key) => this.find(keyBytes, this.putKey(key), position, found))
   }
 
   /**
@@ -161,16 +164,28 @@ export abstract class Reader<K, V> {
     const { state, keyEncoding } = this
     const { signal, reverse = false } = options
     if (typeof reverse !== 'boolean') throw invalid(`Option reverse must be true or false, not ${describe(reverse)}`)
+    const range = resolveRange(keyEncoding, options)
     return new Scan(this.engine, {
+      ...(options.snapshot === undefined ? this.scanExtras(range, reverse) : NO_EXTRAS),
       state,
       position: this.positionOf(options),
-      range: resolveRange(keyEncoding, options),
+      range,
       reverse,
       limit: scanLimit(options.limit),
       signal,
       keyEncoding,
       read,
     })
+  }
+
+  /** Finds what a reader at the position sees of a key, which stands at the beginning of `key`. @internal */
+  protected find(key: Uint8Array, keyEnd: number, position: Position, result: Found): boolean {
+    return this.engine.lookup(this.state, key, keyEnd, position, result)
+  }
+
+  /** What a scan sees besides the tree, and who hears of what it read. @internal */
+  protected scanExtras(_range: KeyRange, _reverse: boolean): ScanExtras {
+    return NO_EXTRAS
   }
 
   private positionOf(options: ReadOptions | undefined): Position {
@@ -199,14 +214,14 @@ export abstract class Reader<K, V> {
     options: ReadOptions | undefined,
     make: (hit: boolean, encoding: Encoding<V>) => T,
   ): Promise<T> {
-    const { engine, state, valueEncoding } = this
+    const { engine, valueEncoding } = this
     const { cache } = engine
     let position: Position = 0
     try {
       position = this.positionOf(options)
       const keyEnd = this.putKey(key)
       cache.blocking = false
-      const result = make(engine.lookup(state, keyBytes, keyEnd, position, found), valueEncoding)
+      const result = make(this.find(keyBytes, keyEnd, position, found), valueEncoding)
       return engine.turn.isDue() ? engine.turn.next().then(() => result) : Promise.resolve(result)
     } catch (error) {
       if (error instanceof BlockNotResident) return this.answerLater(key, position, make, error)
@@ -223,7 +238,7 @@ export abstract class Reader<K, V> {
     make: (hit: boolean, encoding: Encoding<V>) => T,
     missing: BlockNotResident,
   ): Promise<T> {
-    const { engine, state, valueEncoding } = this
+    const { engine, valueEncoding } = this
     const { cache } = engine
     const copy = keyBytes.slice(0, this.putKey(key))
     engine.pins.add(position)
@@ -233,7 +248,7 @@ export abstract class Reader<K, V> {
         engine.checkOpen()
         cache.blocking = rounds > MOST_ROUNDS
         try {
-          return make(engine.lookup(state, copy, copy.length, position, found), valueEncoding)
+          return make(this.find(copy, copy.length, position, found), valueEncoding)
         } catch (error) {
           if (!(error instanceof BlockNotResident)) throw error
           missing = error
@@ -282,12 +297,12 @@ export abstract class Reader<K, V> {
     make: (hit: boolean, encoding: Encoding<V>) => T,
     blocking: boolean,
   ): BlockNotResident | undefined {
-    const { engine, state, valueEncoding } = this
+    const { engine, valueEncoding } = this
     const { cache } = engine
     cache.blocking = blocking
     try {
       while (answers.length < keys.length) {
-        const hit = engine.lookup(state, keyBytes, this.putKey(keys[answers.length]!), position, found)
+        const hit = this.find(keyBytes, this.putKey(keys[answers.length]!), position, found)
         answers.push(make(hit, valueEncoding))
       }
       return undefined

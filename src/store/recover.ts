@@ -8,6 +8,7 @@ import type { Segment } from '../log/segment.js'
 import { parseStoreFile, segmentName } from '../tree/file-names.js'
 import type { Forest } from '../tree/forest.js'
 import type { Engine } from './engine.js'
+import { LOST_FOLDER, lostPath } from './lost-folder.js'
 
 /** What an opening found in the commit log, and what it did about it. */
 export interface RecoveryReport {
@@ -20,9 +21,6 @@ export interface RecoveryReport {
   /** Where files that hold more than was recovered were kept, below the store's directory. */
   readonly kept: readonly string[]
 }
-
-/** The folder, inside the store's, for logs that were damaged: recovery uses what it can and destroys nothing. */
-export const LOST_FOLDER = 'lost'
 
 /** A file of the commit log. */
 export interface SegmentFile {
@@ -72,16 +70,26 @@ export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 's
     strict: recovery === 'strict',
     live: false,
   })
-  const kept = putAside(fs, directory, log)
+  const firstNeeded = `${directory}/${segmentName(forest.logFrom)}`
+  const kept = putAside(fs, directory, log, firstNeeded)
   const last = log.segments.at(-1)?.segment
   const goesOn = last !== undefined && isClean(forest, log)
   for (const { segment, records } of log.segments) {
     replay(engine, segment, records)
     if (segment !== last || !goesOn) engine.seal(segment)
   }
+  if (!goesOn) syncRecovered(fs, directory, log)
   const active = goesOn ? reopenSegment(fs, last) : startSegment(engine, last === undefined ? 0 : log.end)
+  if (log.dropped.includes(firstNeeded)) {
+    // The manifest names it, so it may go only when the manifest names another, and that one is sure to be there.
+    fs.syncDirectorySync(directory)
+    forest.skipLog(log.segments[0]?.segment.number ?? active.number)
+    if (isRot(log)) kept.push(keep(fs, directory, firstNeeded))
+  }
   engine.startWriting(new CommitLog(fs, directory, active, active.base + active.synced, goesOn))
-  for (const file of files) if (file.number < forest.logFrom) fs.removeSync(file.path)
+  for (const { number, path } of files) {
+    if (number < forest.logFrom && fs.statusSync(path) !== undefined) fs.removeSync(path)
+  }
   engine.flushSealed()
   return reportOf(log, kept)
 }
@@ -146,17 +154,17 @@ function replay(engine: Engine, segment: Segment, records: readonly number[]): v
  * Cuts damaged tails off and takes away what lies behind a loss, durably, before anything new is written: otherwise the
  * next recovery would stop at the same place and lose what came after this one. What may have held data is kept.
  */
-function putAside(fs: FileSystem, directory: string, log: RecoveredLog): string[] {
+function putAside(fs: FileSystem, directory: string, log: RecoveredLog, firstNeeded: string): string[] {
   const kept: string[] = []
-  const isRot = log.losses.some((loss) => loss.kind === 'rot')
   try {
     for (const path of log.dropped) {
-      if (isRot) kept.push(keep(fs, directory, path))
+      if (path === firstNeeded) continue
+      if (isRot(log)) kept.push(keep(fs, directory, path))
       else fs.removeSync(path)
     }
     for (const { segment, fileBytes } of log.segments) {
       if (fileBytes === segment.end) continue
-      if (isRot) kept.push(keepCopy(fs, directory, segment, fileBytes))
+      if (isRot(log)) kept.push(keepCopy(fs, directory, segment, fileBytes))
       const file = fs.openSync(segment.path, 'update')
       try {
         file.truncateSync(segment.end)
@@ -172,14 +180,34 @@ function putAside(fs: FileSystem, directory: string, log: RecoveredLog): string[
   }
 }
 
-function lostName(fs: FileSystem, directory: string, path: string): string {
-  const folder = `${directory}/${LOST_FOLDER}`
-  fs.makeDirectorySync(folder)
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  for (let i = 0; ; i++) {
-    const candidate = i === 0 ? `${folder}/${name}` : `${folder}/${name}.${i}`
-    if (fs.statusSync(candidate) === undefined) return candidate
+/** Where a file of the store is kept. */
+function isRot(log: RecoveredLog): boolean {
+  return log.losses.some((loss) => loss.kind === 'rot')
+}
+
+/**
+ * After a crash the tail of the log may stand in the page cache only. The records of the next segment are going to say that
+ * everything before them is on disk, so it has to be.
+ */
+function syncRecovered(fs: FileSystem, directory: string, log: RecoveredLog): void {
+  try {
+    for (const { segment } of log.segments) {
+      const file = fs.openSync(segment.path, 'update')
+      try {
+        file.syncSync()
+      } finally {
+        file.closeSync()
+      }
+    }
+    if (log.segments.length > 0) fs.syncDirectorySync(directory)
+  } catch (error) {
+    throw ioError(error, 'sync the recovered log in', directory)
   }
+}
+
+function lostName(fs: FileSystem, directory: string, path: string): string {
+  fs.makeDirectorySync(`${directory}/${LOST_FOLDER}`)
+  return lostPath(fs, directory, path.slice(path.lastIndexOf('/') + 1))
 }
 
 function keep(fs: FileSystem, directory: string, path: string): string {

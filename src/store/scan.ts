@@ -6,7 +6,7 @@ import { encodeKey, type RangeOptions } from './bounds.js'
 import { describe, type Encoding } from './encoding.js'
 import type { Engine } from './engine.js'
 import type { TreeState } from './tree-state.js'
-import { View } from './view.js'
+import { type Overlay, View } from './view.js'
 import { Walk } from './walk.js'
 
 /** What `entries`, `keys` and `values` take. */
@@ -19,8 +19,24 @@ export interface ScanOptions<K> extends RangeOptions<K> {
   signal?: AbortSignal
 }
 
+/** Hears how far a scan has read: what it did not find there counts as read too. */
+export interface ScanObserver {
+  /** The scan goes on from this key. */
+  aimed(key: Uint8Array): void
+  /** The scan has come to this entry. */
+  reached(key: Uint8Array): void
+  /** The scan has come to the end of its bounds. */
+  ended(): void
+}
+
+/** What only the scans of a transaction have. */
+export interface ScanExtras {
+  readonly overlay?: Overlay | undefined
+  readonly observer?: ScanObserver
+}
+
 /** What a scan is made of; its parts are checked already. */
-export interface ScanPlan<K, T> {
+export interface ScanPlan<K, T> extends ScanExtras {
   readonly state: TreeState
   readonly position: Position
   readonly range: KeyRange
@@ -67,7 +83,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     this.plan = plan
     this.left = plan.limit
     this.view = new View(engine, plan.state, plan.position)
-    this.walk = new Walk(this.view.sources(plan.range), plan.range, plan.reverse, (range) =>
+    this.walk = new Walk(this.view.sources(plan.range, plan.overlay), plan.range, plan.reverse, (range) =>
       plan.state.tree?.hintTombstones(range),
     )
     engine.scans.add(this)
@@ -78,6 +94,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     this.checkOpen()
     const bytes = encodeKey(this.plan.keyEncoding, key, 'A key to seek')
     this.walk.aim(bytes)
+    this.plan.observer?.aimed(bytes)
     this.ended = false
   }
 
@@ -163,7 +180,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     try {
       this.checkOpen()
       for (; this.left > 0; this.left--, count++) {
-        this.walk.advance()
+        this.advance()
         if (this.walk.current === undefined) break
       }
       return count
@@ -190,7 +207,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     try {
       while (this.left > 0) {
         this.checkOpen()
-        walk.advance()
+        this.advance()
         if (walk.current === undefined) return
         this.left--
         yield plan.read(walk.current)
@@ -231,15 +248,25 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     return undefined
   }
 
+  private advance(): void {
+    const { walk } = this
+    const { observer } = this.plan
+    walk.advance()
+    if (observer === undefined) return
+    const { current } = walk
+    if (current === undefined) observer.ended()
+    else observer.reached(current.keyBytes.slice(current.keyStart, current.keyEnd))
+  }
+
   private step(blocking: boolean): BlockNotResident | undefined {
     const { cache } = this.engine
     if (blocking) {
-      this.walk.advance()
+      this.advance()
       return undefined
     }
     cache.blocking = false
     try {
-      this.walk.advance()
+      this.advance()
       return undefined
     } catch (error) {
       if (error instanceof BlockNotResident) return error

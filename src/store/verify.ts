@@ -7,11 +7,11 @@ import { recoverLog } from '../log/recovery.js'
 import { parseStoreFile, tableName } from '../tree/file-names.js'
 import { currentManifest, readManifest } from '../tree/manifest-file.js'
 import type { ManifestState } from '../tree/manifest-state.js'
-import { byKey, byNewest, LEVEL_COUNT, type TableMeta } from '../tree/table-meta.js'
+import type { TableMeta } from '../tree/table-meta.js'
 import type { Engine } from './engine.js'
 import { locate } from './open-engine.js'
 import { neededFiles, segmentFiles } from './recover.js'
-import { misplacedTables } from './verify/level-check.js'
+import { levelsOf, misplacedTables } from './verify/level-check.js'
 import { checkManifest, compareManifest } from './verify/manifest-check.js'
 import { checkSegment } from './verify/segment-check.js'
 import { TableCheck } from './verify/table-check.js'
@@ -65,7 +65,8 @@ export async function verifyStore(path: string, options: { fs?: FileSystem } = {
   else {
     const { state } = reading
     for (const tree of state.trees.keys()) {
-      await checkTree(verification, fs, directory, levelsOf(state, tree), () => false)
+      const tables = [...state.tables.values()].filter((table) => table.tree === tree)
+      await checkTree(verification, fs, directory, levelsOf(tables), () => false)
     }
     await checkLog(verification, fs, directory, state)
   }
@@ -117,13 +118,6 @@ function checkStrays(verification: Verification, engine: Engine): void {
   for (const path of [...strays, ...logs.map((log) => log.path)]) {
     verification.add(path, 'it belongs to nothing; the next opening removes it')
   }
-}
-
-function levelsOf(state: ManifestState, tree: number): TableMeta[][] {
-  const tables = [...state.tables.values()].filter((table) => table.tree === tree)
-  return Array.from({ length: LEVEL_COUNT }, (_, level) =>
-    tables.filter((table) => table.level === level).sort(level === 0 ? byNewest : byKey),
-  )
 }
 
 async function checkLog(

@@ -1,11 +1,18 @@
 import type { Cursor } from '../bytes/cursor.js'
 import { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { Position } from '../bytes/units.js'
+import type { Memtable } from '../memtable/memtable.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { Version } from '../tree/version.js'
 import type { Engine } from './engine.js'
 import type { TreeState } from './tree-state.js'
 import type { WalkSources } from './walk.js'
+
+/** Writes that are nobody else's yet, up to one of them; newer than everything in the tree. */
+export interface Overlay {
+  readonly memtable: Memtable
+  readonly limit: Position
+}
 
 /**
  * One tree as it is at one position, for as long as the view is held: the pin keeps the versions of keys, the retained
@@ -27,7 +34,26 @@ export class View {
     engine.pins.add(limit)
   }
 
-  sources(range: KeyRange): WalkSources {
+  /** What a walk over a range merges. */
+  sources(range: KeyRange, overlay?: Overlay): WalkSources {
+    const below = this.committedSources(range)
+    if (overlay === undefined) return below
+    // Of the tree only what the limit shows counts, of the overlay everything, its deletions of ranges included.
+    const tombstones = below.tombstones?.below(this.limit) ?? new RangeTombstones()
+    tombstones.addAll(overlay.memtable.rangeTombstones)
+    return {
+      ...below,
+      cursors: [overlay.memtable.cursor(overlay.limit), ...below.cursors],
+      newestPositions: [
+        Number.POSITIVE_INFINITY,
+        ...below.newestPositions.map((newest) => Math.min(newest, this.limit)),
+      ],
+      tombstones: tombstones.size === 0 ? undefined : tombstones,
+      limit: Number.POSITIVE_INFINITY,
+    }
+  }
+
+  private committedSources(range: KeyRange): WalkSources {
     const cursors: Cursor[] = []
     const newestPositions: Position[] = []
     let tombstones: RangeTombstones | undefined

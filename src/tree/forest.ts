@@ -188,6 +188,11 @@ export class Forest {
     this.writer.grove.leasePositions(upTo)
   }
 
+  /** Recovery begins with this segment from now on; what stood before it held nothing. Synchronous and durable. */
+  skipLog(logFrom: FileNumber): void {
+    this.writer.grove.skipLog(logFrom)
+  }
+
   /** Turns a segment's memtables into tables. Flushes are installed in the order in which they are asked for. */
   flush(request: FlushRequest): Promise<void> {
     const { flushes, compactions } = this.writer

@@ -95,6 +95,13 @@ export class Grove {
     if (!this.lease.coversPositions(upTo) || this.manifest.state.clean !== null) this.renewLease(upTo)
   }
 
+  /** Segments before this one are not needed any more, durably: they hold nothing. */
+  skipLog(logFrom: FileNumber): void {
+    const edit = { ...this.completed({}, 0), logFrom }
+    this.manifest.commitSync(edit)
+    this.install(edit)
+  }
+
   /** The last edit of a session that ends in order: all that was leased and not used is given back. */
   commitEnd(clean: CleanEnd): Promise<void> {
     const lease = { files: this.lease.nextFile, positions: clean.end }

@@ -17,7 +17,7 @@ export function pressureOf(trees: Iterable<Tree>, scheduler: CompactionScheduler
     const own = amount <= slow ? amount / slow : 1 + (amount - slow) / (stop - slow)
     if (own <= debt) return
     debt = own
-    reason = `${tree.name}: ${what}`
+    reason = tree.name === '' ? what : `${what} in ${tree.name}`
   }
   for (const tree of trees) {
     const style = scheduler.styleOf(tree)
@@ -25,9 +25,9 @@ export function pressureOf(trees: Iterable<Tree>, scheduler: CompactionScheduler
     if (style === 'fifo') continue
     const runs = tree.version.levels[0]!.length
     const allowance = style === 'tiered' ? TIER_RUNS * 2 : 0
-    consider(tree, `${runs} runs in level 0`, runs, SLOW_RUNS + allowance, STOP_RUNS + allowance * 2)
+    consider(tree, 'runs pile up on level 0', runs, SLOW_RUNS + allowance, STOP_RUNS + allowance * 2)
     const pending = scheduler.policyOf(tree).pendingBytes(tree.version.metas())
-    consider(tree, `${pending} bytes to compact`, pending, SLOW_PENDING_BYTES, STOP_PENDING_BYTES)
+    consider(tree, 'compaction is behind', pending, SLOW_PENDING_BYTES, STOP_PENDING_BYTES)
   }
   return { debt: Math.min(2, debt), ...(debt >= 1 ? { reason } : {}) }
 }

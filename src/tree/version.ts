@@ -28,6 +28,8 @@ export interface VersionSource {
 export class Version {
   readonly levels: readonly (readonly LiveTable[])[]
   readonly hasRangeTombstones: boolean
+  /** The position of the newest entry; 0 without any. */
+  readonly newestPosition: Position
   private references = 1
   private knownMetas: readonly (readonly TableMeta[])[] | undefined
   private readonly dispose: (table: LiveTable) => void
@@ -38,7 +40,14 @@ export class Version {
     this.levels = levels
     this.dispose = dispose
     this.hasRangeTombstones = levels.some((level) => level.some((table) => table.hasRangeTombstones))
-    for (const level of levels) for (const table of level) table.references++
+    let newestPosition: Position = 0
+    for (const level of levels) {
+      for (const table of level) {
+        table.references++
+        newestPosition = Math.max(newestPosition, table.meta.highestPosition)
+      }
+    }
+    this.newestPosition = newestPosition
   }
 
   /**

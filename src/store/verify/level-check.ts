@@ -1,5 +1,5 @@
 import { startsBefore } from '../../tree/key-range.js'
-import type { TableMeta } from '../../tree/table-meta.js'
+import { byKey, byNewest, LEVEL_COUNT, type TableMeta } from '../../tree/table-meta.js'
 
 /** A table that does not stand where it may. */
 export interface Misplaced {
@@ -7,9 +7,16 @@ export interface Misplaced {
   readonly problem: string
 }
 
+/** The tables of one tree by their levels: level 0 newest first, the others in key order. */
+export function levelsOf(tables: readonly TableMeta[]): TableMeta[][] {
+  return Array.from({ length: LEVEL_COUNT }, (_, level) =>
+    tables.filter((table) => table.level === level).sort(level === 0 ? byNewest : byKey),
+  )
+}
+
 /**
  * Holds the tables of one tree to what reading relies on: the runs of level 0 were written one after the other, and the
- * tables of a deeper level do not overlap. Requires: level 0 newest first, the others in key order.
+ * tables of a deeper level do not overlap. Requires: the order of `levelsOf`.
  */
 export function misplacedTables(levels: readonly (readonly TableMeta[])[]): Misplaced[] {
   return levels.flatMap((tables, level) => (level === 0 ? entangledRuns(tables) : overlappingTables(tables, level)))
