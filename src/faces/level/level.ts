@@ -16,6 +16,7 @@ import { storeOptions } from './level-options.js'
 import { levelProperty } from './level-property.js'
 import { type EncodedScanOptions, readPoint, scanEntries, scanKeys, scanValues } from './level-scan.js'
 import { LevelSnapshot } from './level-snapshot.js'
+import { Pending } from './pending.js'
 import { type Lease, openAlone, openShared } from './shared-store.js'
 
 /** What an open database works with; gone when it is closed. */
@@ -52,6 +53,7 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
   readonly #location: string
   /** What ':memory:' holds outlives a closing: the same instance opened again finds it. */
   readonly #memory: MemoryFileSystem | undefined
+  readonly #pending = new Pending()
   #opened: Opened | undefined
 
   /** `location` is the store's directory, or ':memory:'. It opens by itself; whatever is called meanwhile waits. */
@@ -138,13 +140,15 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
   }
 
   protected async _close(): Promise<void> {
+    // The base class lets nothing in any more.
+    await this.#pending.none()
     const opened = this.#opened
     this.#opened = undefined
     await opened?.release().catch(rethrow)
   }
 
   protected _get(key: Encoded, options: EncodedReadOptions): Promise<Encoded | undefined> {
-    return this.#handleFor(options).get(key, readPoint(options.snapshot)).catch(rethrow)
+    return this.#pending.add(this.#handleFor(options).get(key, readPoint(options.snapshot)))
   }
 
   protected _getSync(key: Encoded, options: EncodedReadOptions): Encoded | undefined {
@@ -156,15 +160,15 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
   }
 
   protected _getMany(keys: Encoded[], options: EncodedReadOptions): Promise<(Encoded | undefined)[]> {
-    return this.#handleFor(options).getMany(keys, readPoint(options.snapshot)).catch(rethrow)
+    return this.#pending.add(this.#handleFor(options).getMany(keys, readPoint(options.snapshot)))
   }
 
   protected _has(key: Encoded, options: EncodedReadOptions): Promise<boolean> {
-    return this.#bytes.has(key, readPoint(options.snapshot)).catch(rethrow)
+    return this.#pending.add(this.#bytes.has(key, readPoint(options.snapshot)))
   }
 
   protected _hasMany(keys: Encoded[], options: EncodedReadOptions): Promise<boolean[]> {
-    return this.#bytes.hasMany(keys, readPoint(options.snapshot)).catch(rethrow)
+    return this.#pending.add(this.#bytes.hasMany(keys, readPoint(options.snapshot)))
   }
 
   protected _put(key: Encoded, value: Encoded, options: EncodedWriteOptions): Promise<void> {
@@ -184,7 +188,7 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
   }
 
   protected _clear(options: EncodedScanOptions): Promise<void> {
-    return clearRange(this.#bytes, options).catch(rethrow)
+    return this.#pending.add(clearRange(this.#bytes, options))
   }
 
   protected _iterator(options: EncodedScanOptions): InstanceType<typeof LevelIterator> {
@@ -242,7 +246,7 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
     if (this.status !== 'open') {
       throw new LevelError('LEVEL_DATABASE_NOT_OPEN', `Database is not open: cannot call ${method}()`)
     }
-    return run(this.#use()).catch(rethrow)
+    return this.#pending.add(run(this.#use()))
   }
 }
 
