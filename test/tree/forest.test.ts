@@ -230,7 +230,7 @@ describe('a forest', () => {
     }
     expect(debts).toEqual([...debts].sort((a, b) => a - b))
     expect(debts[3]).toBeLessThan(1)
-    expect(fixture.forest.pressure()).toMatchObject({ debt: 2, reason: expect.stringContaining('runs in level 0') })
+    expect(fixture.forest.pressure()).toMatchObject({ debt: 2, reason: expect.stringContaining('level 0') })
     await fixture.forest.idle()
     expect(fixture.forest.pressure().debt).toBe(0)
     await fixture.close()
