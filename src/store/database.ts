@@ -17,6 +17,7 @@ import { Snapshot } from './snapshot.js'
 import { collectStats, type StoreStats } from './stats.js'
 import { type TransactionOptions, transact, transactSync } from './transact.js'
 import type { Transaction } from './transaction.js'
+import type { TreeState } from './tree-state.js'
 import type { VerifyReport } from './verify/verification.js'
 import { verifyEngine } from './verify.js'
 import type { KeyspaceFamily, WriteTarget } from './write-target.js'
@@ -83,12 +84,7 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
       ...(compression === undefined ? {} : { compression }),
     }
     const state = this.engine.tree(name, treeOptions)
-    for (const [option, asked] of Object.entries(treeOptions)) {
-      const settled = (state.options as Record<string, unknown>)[option]
-      if (settled !== undefined && settled !== asked) {
-        throw invalid(`Keyspace '${name}' has ${option} '${settled}', which is settled when it is made, not '${asked}'`)
-      }
-    }
+    this.settleOptions(state, treeOptions)
     const handle = new Keyspace(
       this.engine,
       state,
@@ -222,6 +218,18 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** What a tree is kept by can be said until its first write; from then on it can only be said again. */
+  private settleOptions(state: TreeState, asked: Pick<KeyspaceOptions, 'compaction' | 'compression'>): void {
+    for (const option of ['compaction', 'compression'] as const) {
+      const settled = state.options[option] ?? (state.tree === undefined ? undefined : this.options[option])
+      if (asked[option] === undefined || settled === undefined || asked[option] === settled) continue
+      throw invalid(
+        `Keyspace '${state.name}' has ${option} '${settled}', which is settled when it is made, not '${asked[option]}'`,
+      )
+    }
+    if (state.tree === undefined) state.options = { ...state.options, ...asked }
   }
 
   private resolveKeyspace(keyspace: unknown): WriteTarget<unknown, unknown> {
