@@ -53,10 +53,15 @@ const lz4: Compression = {
     return length === 0 ? undefined : target.subarray(0, length)
   },
   decompress(source, start, end, rawBytes) {
-    const target = new Uint8Array(rawBytes)
+    // Every byte is written, so none has to be zeroed first.
+    const target = unzeroed(rawBytes)
     lz4Decompress(source, start, end, target)
     return target
   },
+}
+
+function unzeroed(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
 }
 
 /** What node:zlib returned, held to the length that was promised and freed from the 16 KiB chunk it stands in. */

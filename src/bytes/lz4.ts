@@ -122,6 +122,9 @@ function putLength(target: Uint8Array, out: number, rest: number): number {
   return out
 }
 
+/** By distance: how often a run of it repeats until it is eight bytes long. */
+const RUN_REPEATS = [0, 8, 4, 3, 2, 2, 2, 2]
+
 /**
  * Fills `target` with what a range decompresses to. Throws a plain `Error` where the range is not the compressed form of
  * exactly that many bytes; whatever it holds, nothing outside of `target` is written and nothing outside of the range decides.
@@ -174,8 +177,15 @@ export function lz4Decompress(source: Uint8Array, start: number, end: number, ta
     }
     if (distance === 0 || distance > out) throw new Error('a compressed match begins before the block')
     const matchEnd = out + match
-    if (distance >= 8 && matchEnd <= wideToEnd) {
-      for (let earlier = out - distance; out < matchEnd; out += 8, earlier += 8) {
+    if (matchEnd <= wideToEnd) {
+      let stride = distance
+      if (distance < 8) {
+        // A run repeats with every multiple of its distance too: once eight bytes of it stand there, it goes on in wide steps.
+        stride = distance * RUN_REPEATS[distance]!
+        const wideFrom = Math.min(out + stride, matchEnd)
+        for (; out < wideFrom; out++) target[out] = target[out - distance]!
+      }
+      for (let earlier = out - stride; out < matchEnd; out += 8, earlier += 8) {
         to.setInt32(out, to.getInt32(earlier, true), true)
         to.setInt32(out + 4, to.getInt32(earlier + 4, true), true)
       }
