@@ -1,7 +1,9 @@
 import { SiltstoneError } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import type { CommitLog } from '../log/commit-log.js'
+import type { Segment } from '../log/segment.js'
 import type { Admission } from './admission.js'
+import type { Listeners } from './listeners.js'
 import type { Turn } from './turn.js'
 
 /** What the pipeline needs of the store around it. */
@@ -13,6 +15,9 @@ export interface CommitTarget {
   /** The disk broke a promise (a failed fsync): nothing may be acknowledged any more. */
   fail(error: unknown): void
 }
+
+/** Records that have become visible: those between two offsets of a segment. */
+export type CommitListeners = Listeners<[segment: Segment, start: number, end: number]>
 
 /** Writes that share one `writeSync`, one fdatasync if anyone asked for it, and one promise. */
 class Group {
@@ -48,6 +53,7 @@ export class CommitPipeline {
   private readonly target: CommitTarget
   private readonly admission: Admission
   private readonly turn: Turn
+  private readonly listeners: CommitListeners
   /** Encoded, not yet written. */
   private gathering: Group | undefined
   /** Written, waiting for the disk. */
@@ -62,11 +68,12 @@ export class CommitPipeline {
     this.onTurnEnd()
   }
 
-  constructor(log: CommitLog, target: CommitTarget, admission: Admission, turn: Turn) {
+  constructor(log: CommitLog, target: CommitTarget, admission: Admission, turn: Turn, listeners: CommitListeners) {
     this.log = log
     this.target = target
     this.admission = admission
     this.turn = turn
+    this.listeners = listeners
     this.visible = log.end
   }
 
@@ -245,7 +252,9 @@ export class CommitPipeline {
   }
 
   private publish(start: number, end: number): void {
+    const { active } = this.log
     this.target.apply(start, end)
-    this.visible = this.log.active.base + end
+    this.visible = active.base + end
+    if (this.listeners.count > 0) this.listeners.call(active, start, end)
   }
 }

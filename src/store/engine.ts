@@ -26,8 +26,9 @@ import type { KeyRange } from '../tree/key-range.js'
 import type { Tree } from '../tree/tree.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 import { Admission } from './admission.js'
-import { CommitPipeline } from './commit-pipeline.js'
+import { type CommitListeners, CommitPipeline } from './commit-pipeline.js'
 import { keepAlive } from './keep-alive.js'
+import { Listeners } from './listeners.js'
 import type { Pins } from './pins.js'
 import { getText } from './text.js'
 import { TreeState } from './tree-state.js'
@@ -72,6 +73,11 @@ export class Engine {
   readonly turn = new Turn()
   /** Open scans and snapshots; `close` ends them. */
   readonly scans = new Set<{ close(): void }>()
+  /**
+   * Called when commits have become visible, before their writers hear of it. Requires of a listener: it neither throws nor writes,
+   * and copies what it keeps of the segment, whose memory is used again after a flush.
+   */
+  readonly commits: CommitListeners = new Listeners()
   readonly admission: Admission
   readonly writeBufferBytes: number
   private readonly lock: FileLock | undefined
@@ -142,13 +148,19 @@ export class Engine {
   // Writing.
 
   get pipeline(): CommitPipeline {
-    if (this.pipelineInUse === undefined) throw this.closedWith ?? readOnlyError()
+    this.checkOpen()
+    if (this.pipelineInUse === undefined) throw readOnlyError()
     return this.pipelineInUse
   }
 
   /** Throws why nothing can be written, if nothing can. */
   checkWritable(): void {
     this.pipeline.checkUsable()
+  }
+
+  /** Calls back with every range of records that becomes visible, see `commits`; returns what ends that. */
+  onCommit(listener: (segment: Segment, start: number, end: number) => void): () => void {
+    return this.commits.add(listener)
   }
 
   /** Waits by the store's clock; the process stays for it. */
@@ -179,6 +191,7 @@ export class Engine {
       },
       this.admission,
       this.turn,
+      this.commits,
     )
   }
 
