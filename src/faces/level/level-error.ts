@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { SiltstoneError, type SiltstoneErrorCode } from '../../bytes/errors.js'
 
 /** What the programs of Level look for, for each refusal of the store that they know. */
@@ -39,9 +37,6 @@ export function levelError(error: unknown): unknown {
   return code === undefined ? error : new LevelError(code, error.message, error)
 }
 
-/** LevelDB tells there what it does; Siltstone has no file of that name, though it has others in common with LevelDB. */
-const LEVELDB_DIARY = 'LOG'
-
 /** Why a store did not open. Programs for LevelDB match these two sentences, which have no code there either. */
 export function openError(error: unknown, location: string): unknown {
   const code = error instanceof SiltstoneError ? error.code : undefined
@@ -49,10 +44,6 @@ export function openError(error: unknown, location: string): unknown {
     return new Error(`${location} does not exist (createIfMissing is false)`, { cause: error })
   }
   if (code === 'SILT_EXISTS') return new Error(`${location} exists (errorIfExists is true)`, { cause: error })
-  if (code === 'SILT_CORRUPTION' && existsSync(join(location, LEVELDB_DIARY))) {
-    const message = `${location} holds a database of LevelDB, in another format; choose another location and copy its entries over`
-    return new LevelError('LEVEL_NOT_SUPPORTED', message, error)
-  }
   return levelError(error)
 }
 

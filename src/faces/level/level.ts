@@ -4,6 +4,8 @@ import type { RangeOptions } from '../../store/bounds.js'
 import type { Database } from '../../store/database.js'
 import { destroy } from '../../store/destroy.js'
 import { IN_MEMORY } from '../../store/open-engine.js'
+import type { RepairReport } from '../../store/repair/ledger.js'
+import { repair } from '../../store/repair.js'
 import type { WriteOptions } from '../../store/write-target.js'
 import { clearRange } from './clear-range.js'
 import { type Encoded, type Format, type Handle, type Handles, makeHandles } from './handles.js'
@@ -16,6 +18,7 @@ import { storeOptions } from './level-options.js'
 import { levelProperty } from './level-property.js'
 import { type EncodedScanOptions, readPoint, scanEntries, scanKeys, scanValues } from './level-scan.js'
 import { LevelSnapshot } from './level-snapshot.js'
+import { levelDbError } from './leveldb-directory.js'
 import { Pending } from './pending.js'
 import { type Lease, openAlone, openShared } from './shared-store.js'
 
@@ -123,7 +126,23 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
    */
   static async destroy(location: string): Promise<void> {
     checkLocation(location)
+    const refusal = levelDbError(location)
+    if (refusal !== undefined) throw refusal
     await destroy(location).catch(rethrow)
+  }
+
+  /**
+   * Makes a damaged store one that opens again, with all that can still be read; originals are kept in its folder `lost`. Tells,
+   * file by file, what was kept and what was lost. Close the database first.
+   *
+   * @example
+   * const { lost } = await SiltstoneLevel.repair('./data')
+   */
+  static async repair(location: string): Promise<RepairReport> {
+    checkLocation(location)
+    const refusal = levelDbError(location)
+    if (refusal !== undefined) throw refusal
+    return repair(location).catch(rethrow)
   }
 
   // What the base class calls once it has encoded keys and values and checked that the database is open.
@@ -135,7 +154,7 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
       const lease = await (options.multithreading === true ? openShared : openAlone)(this.#location, converted)
       this.#opened = { ...lease, handles: makeHandles(lease.database) }
     } catch (error) {
-      throw openError(error, this.#location)
+      throw levelDbError(this.#location, error) ?? openError(error, this.#location)
     }
   }
 

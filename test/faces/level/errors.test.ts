@@ -115,6 +115,8 @@ describe('an error', () => {
     await expect(new SiltstoneLevel(location).open()).rejects.toMatchObject({
       cause: { code: 'LEVEL_NOT_SUPPORTED', message: expect.stringContaining('holds a database of LevelDB') },
     })
+    await expect(SiltstoneLevel.destroy(location)).rejects.toMatchObject({ code: 'LEVEL_NOT_SUPPORTED' })
+    await expect(SiltstoneLevel.repair(location)).rejects.toMatchObject({ code: 'LEVEL_NOT_SUPPORTED' })
     expect(contents()).toEqual(before)
     expect(await classic.open().then(() => classic.get('a'))).toBe('1')
     await classic.close()

@@ -113,6 +113,32 @@ describe('destroy', () => {
   })
 })
 
+describe('repair', () => {
+  it('brings back what can still be read', async () => {
+    const location = scratchDirectory()
+    const db = await filled(location)
+    await expect(SiltstoneLevel.repair(location)).rejects.toMatchObject({ code: 'LEVEL_LOCKED' })
+    await db.db.flush()
+    await db.put('later', 'in the log')
+    await db.close()
+    for (const name of readdirSync(location).filter((each) => each.startsWith('MANIFEST'))) {
+      writeFileSync(join(location, name), 'no manifest')
+    }
+    await expect(db.open()).rejects.toMatchObject({ cause: { code: 'LEVEL_CORRUPTION' } })
+    const { kept } = await SiltstoneLevel.repair(location)
+    expect(kept.length).toBeGreaterThan(1)
+    await db.open()
+    expect(await db.keys().all()).toHaveLength(11)
+    expect(await db.get('later')).toBe('in the log')
+    await db.close()
+  })
+
+  it('says where no store is', async () => {
+    await expect(SiltstoneLevel.repair(scratchDirectory())).rejects.toMatchObject({ code: 'SILT_NOT_FOUND' })
+    await expect(SiltstoneLevel.repair('')).rejects.toThrow(new TypeError(LOCATION))
+  })
+})
+
 describe('the location', () => {
   it('is what was given', async () => {
     const db = new SiltstoneLevel('./not/made')
