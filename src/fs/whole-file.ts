@@ -1,5 +1,6 @@
 import { ioError } from '../bytes/errors.js'
 import type { FileHandle, FileSystem } from './file-system.js'
+import { letGo } from './let-go.js'
 
 /** Everything that is in a file, or `undefined` where there is none. */
 export function readWholeFile(fs: FileSystem, path: string): Uint8Array | undefined {
@@ -17,6 +18,6 @@ export function readWholeFile(fs: FileSystem, path: string): Uint8Array | undefi
   } catch (error) {
     throw ioError(error, 'read', path)
   } finally {
-    file.closeSync()
+    letGo(file)
   }
 }

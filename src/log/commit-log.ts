@@ -1,6 +1,7 @@
 import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
+import { letGo } from '../fs/let-go.js'
 import { LOG_HEADER_BYTES, type LogHeader, putLogHeader } from './log-header.js'
 import { LONGEST_RECORD_BYTES, RECORD_HEADER_BYTES, sealRecord } from './record.js'
 import { Segment } from './segment.js'
@@ -243,7 +244,7 @@ export function createSegment(
     try {
       writeAll(file, memory, 0, LOG_HEADER_BYTES)
     } catch (error) {
-      file.closeSync()
+      letGo(file)
       fs.removeSync(path)
       throw error
     }

@@ -1,6 +1,7 @@
 import { corruption, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { FileNumber, Position } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
+import { letGo } from '../fs/let-go.js'
 import { LOG_HEADER_BYTES, type LogHeader, readLogHeader } from './log-header.js'
 import { provesHeader, scanLog } from './log-scan.js'
 import { Segment } from './segment.js'
@@ -160,7 +161,7 @@ function readSegment(fs: FileSystem, number: FileNumber, path: string): SegmentC
     if (error instanceof SiltstoneError) throw error
     throw ioError(error, 'read', path)
   } finally {
-    file?.closeSync()
+    letGo(file)
   }
 }
 

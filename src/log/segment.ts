@@ -1,5 +1,6 @@
 import type { FileNumber, Position } from '../bytes/units.js'
 import type { FileHandle } from '../fs/file-system.js'
+import { letGo } from '../fs/let-go.js'
 import type { LogHeader } from './log-header.js'
 import { LOG_HEADER_BYTES } from './log-header.js'
 
@@ -43,7 +44,7 @@ export class Segment {
   }
 
   closeFile(): void {
-    this.file?.closeSync()
+    letGo(this.file)
     this.file = undefined
   }
 }

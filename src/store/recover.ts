@@ -1,6 +1,7 @@
 import { corruption, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { FileNumber, Position } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { letGo } from '../fs/let-go.js'
 import { CommitLog, createSegment } from '../log/commit-log.js'
 import { LOG_HEADER_BYTES } from '../log/log-header.js'
 import { type LogLoss, type RecoveredLog, recoverLog } from '../log/recovery.js'
@@ -170,7 +171,7 @@ function putAside(fs: FileSystem, directory: string, log: RecoveredLog, firstNee
         file.truncateSync(segment.end)
         file.syncSync()
       } finally {
-        file.closeSync()
+        letGo(file)
       }
     }
     if (log.dropped.length > 0) fs.syncDirectorySync(directory)
@@ -196,7 +197,7 @@ function syncRecovered(fs: FileSystem, directory: string, log: RecoveredLog): vo
       try {
         file.syncSync()
       } finally {
-        file.closeSync()
+        letGo(file)
       }
     }
     if (log.segments.length > 0) fs.syncDirectorySync(directory)
@@ -227,7 +228,7 @@ function keepCopy(fs: FileSystem, directory: string, segment: Segment, fileBytes
     }
     copy.syncSync()
   } finally {
-    copy.closeSync()
+    letGo(copy)
   }
   fs.syncDirectorySync(`${directory}/${LOST_FOLDER}`)
   return target.slice(directory.length + 1)

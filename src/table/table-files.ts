@@ -1,5 +1,6 @@
 import { corruption, ioError } from '../bytes/errors.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
+import { letGo } from '../fs/let-go.js'
 
 export interface TableFilesOptions {
   /** How many table files are open at a time. */
@@ -158,7 +159,7 @@ export class TableFile {
   closeHandle(): void {
     if (this.#readsUnderWay > 0 || this.#handle === undefined) return
     this.#pool.forget(this)
-    this.#handle.closeSync()
+    letGo(this.#handle)
     this.#handle = undefined
   }
 

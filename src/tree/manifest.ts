@@ -1,6 +1,7 @@
 import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { EpochMs, FileNumber } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
+import { letGo } from '../fs/let-go.js'
 import { CURRENT, manifestName, NEXT_CURRENT } from './file-names.js'
 import { ManifestFile, type ManifestReading } from './manifest-file.js'
 import type { ManifestEdit, ManifestState } from './manifest-state.js'
@@ -138,7 +139,7 @@ export class Manifest {
   /** Requires: nothing is under way. */
   close(): void {
     assert(this.barrier === undefined, 'a manifest is closed after its edits are settled')
-    this.file?.file.closeSync()
+    letGo(this.file?.file)
     this.file = undefined
     this.failure ??= new SiltstoneError('SILT_NOT_OPEN', 'The store is closed')
   }
@@ -212,21 +213,29 @@ export class Manifest {
     const number = this.environment.takeNumber()
     let next: ManifestFile | undefined
     try {
-      const createdAt = this.environment.now()
-      removeIfThere(fs, `${directory}/${manifestName(number)}`)
-      next = ManifestFile.create(fs, directory, number, this.lastEdit, this.state.storeId, createdAt)
-      next.append(this.state.edit + 1, this.state.asEdit())
-      yield syncOf(next.file)
-      yield syncOfDirectory(fs, directory)
-      yield* this.writeNextCurrent(number)
-    } catch (error) {
-      // A full disk may have space again later. Nothing names the new manifest yet, so the old one still counts.
-      next?.file.closeSync()
-      removeIfThere(fs, `${directory}/${manifestName(number)}`)
-      this.refuseWithoutManifest(error)
-      return
+      try {
+        const createdAt = this.environment.now()
+        removeIfThere(fs, `${directory}/${manifestName(number)}`)
+        next = ManifestFile.create(fs, directory, number, this.lastEdit, this.state.storeId, createdAt)
+        next.append(this.state.edit + 1, this.state.asEdit())
+        yield syncOf(next.file)
+        yield syncOfDirectory(fs, directory)
+        yield* this.writeNextCurrent(number)
+      } catch (error) {
+        // A full disk may have space again later. Nothing names the new manifest yet, so the old one still counts.
+        removeIfThere(fs, `${directory}/${manifestName(number)}`)
+        this.refuseWithoutManifest(error)
+        return
+      }
+      yield renameOf(fs, directory, NEXT_CURRENT, CURRENT)
+      this.replaceFile(next)
+    } finally {
+      // Also where the work is given up at a failed sync.
+      if (this.file !== next) letGo(next?.file)
     }
-    yield renameOf(fs, directory, NEXT_CURRENT, CURRENT)
+  }
+
+  private replaceFile(next: ManifestFile): void {
     const old = this.file
     next.syncedEnd = next.end
     this.file = next
@@ -235,8 +244,8 @@ export class Manifest {
     this.state.edit++
     this.lastEdit = this.state.edit
     if (old === undefined) return
-    old.file.closeSync()
-    removeIfThere(fs, old.path)
+    letGo(old.file)
+    removeIfThere(this.environment.fs, old.path)
   }
 
   private *writeNextCurrent(number: FileNumber): Generator<Barrier, void> {
@@ -249,7 +258,7 @@ export class Manifest {
       for (let done = 0; done < bytes.length; ) done += file.writeSync(bytes, done, bytes.length - done, done)
       yield syncOf(file)
     } finally {
-      file.closeSync()
+      letGo(file)
     }
   }
 
