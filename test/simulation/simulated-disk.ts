@@ -42,6 +42,8 @@ export class SimulatedDisk implements FileSystem, Drive {
   descriptorLimit = Number.POSITIVE_INFINITY
   /** Called before every read: to move a test's clock, or to hold back a read on the pool with a promise. */
   onRead: ((read: ReadAhead) => undefined | Promise<void>) | undefined
+  /** Hears of every call when it is counted, before it is known how it ends. */
+  onCall: ((call: Call) => void) | undefined
   /** The latest calls, oldest first. */
   readonly calls: Call[] = []
 
@@ -316,7 +318,9 @@ export class SimulatedDisk implements FileSystem, Drive {
     if (this.#crash !== undefined) throw this.#crash
     const { kind, path, detail = '' } = plan
     const number = this.#plan.arrive(kind)
-    this.calls.push({ number, kind, path, detail })
+    const arrived: Call = { number, kind, path, detail }
+    this.calls.push(arrived)
+    this.onCall?.(arrived)
     if (this.calls.length > CALLS_REMEMBERED) this.calls.shift()
     if (number >= this.#crashAt) {
       this.#interrupt(plan)
