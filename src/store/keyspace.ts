@@ -16,6 +16,7 @@ import {
   putTree,
   treeByteBound,
 } from './operations.js'
+import { checkClearOptions } from './options.js'
 import { Reader } from './reader.js'
 import type { TreeState } from './tree-state.js'
 import type { KeyspaceFamily, WriteOptions, WriteTarget } from './write-target.js'
@@ -128,6 +129,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
    */
   clear(options: RangeOptions<K> & WriteOptions = {}): Promise<void> {
     try {
+      checkClearOptions(options)
       const range = resolveRange(this.keyEncoding, options)
       const { pipeline } = this.engine
       if (isEmptyRange(range)) return Promise.resolve()
@@ -140,6 +142,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
 
   /** The same on this thread. */
   clearSync(options: RangeOptions<K> & WriteOptions = {}): void {
+    checkClearOptions(options)
     const range = resolveRange(this.keyEncoding, options)
     const { pipeline } = this.engine
     if (isEmptyRange(range)) return

@@ -176,6 +176,13 @@ export function resolveKeyspaceOptions(options: object): KeyspaceOptions<unknown
   return checked(options, keyspaceChecks, 'keyspace')
 }
 
+const clearChecks: Record<string, Check> = { gt: asIs, gte: asIs, lt: asIs, lte: asIs, prefix: asIs, sync: flag }
+
+/** Checks the options of `clear`: what is taken for a bound and is none would remove everything. */
+export function checkClearOptions(options: object): void {
+  checked(options, clearChecks, 'clear')
+}
+
 /** The given options without those left undefined. Refuses what is not known, and names what may have been meant. */
 export function checked(options: object, checks: Record<string, Check>, where: string): Record<string, unknown> {
   if (typeof options !== 'object' || options === null) {

@@ -19,6 +19,7 @@ import {
   putTree,
   treeByteBound,
 } from './operations.js'
+import { checkClearOptions } from './options.js'
 import { PrivateSegment } from './private-segment.js'
 import { ReadSet } from './read-set.js'
 import { Reader } from './reader.js'
@@ -216,6 +217,7 @@ export class Transaction<K = string, V = string> extends Reader<K, V> {
   /** The same without a promise. */
   clearSync(options: RangeOptions<K> = {}): void {
     this.shared.checkOpen()
+    checkClearOptions(options)
     const range = resolveRange(this.keyEncoding, options)
     if (isEmptyRange(range)) return
     this.shared.writes.add(this.state, clearByteBound(range), (bytes, offset) =>
