@@ -38,6 +38,9 @@ export function checkKeyLength(bytes: number): void {
 
 /** The half-open byte range that the options describe; an empty one where they contradict each other. */
 export function resolveRange<K>(encoding: Encoding<K>, options: RangeOptions<K>): KeyRange {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(`A range is an object such as { gte: 'a', lt: 'b' }, not ${describe(options)}`)
+  }
   const { gt, gte, lt, lte, prefix } = options
   let start: Uint8Array = new Uint8Array(0)
   let end: Uint8Array | undefined

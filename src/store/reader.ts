@@ -162,9 +162,12 @@ export abstract class Reader<K, V> {
   /** A walk that makes of each entry what `read` makes of it. @internal */
   scan<T>(options: ScanOptions<K> & ReadOptions, read: (cursor: NonNullable<Walk['current']>) => T): Scan<K, T> {
     const { state, keyEncoding } = this
+    const range = resolveRange(keyEncoding, options)
     const { signal, reverse = false } = options
     if (typeof reverse !== 'boolean') throw invalid(`Option reverse must be true or false, not ${describe(reverse)}`)
-    const range = resolveRange(keyEncoding, options)
+    if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+      throw invalid(`Option signal must be an AbortSignal, not ${describe(signal)}`)
+    }
     return new Scan(this.engine, {
       ...(options.snapshot === undefined ? this.scanExtras(range, reverse) : NO_EXTRAS),
       state,

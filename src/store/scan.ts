@@ -76,6 +76,11 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   private left: number
   private ended = false
   private closed = false
+  /** What a `for await` has read ahead and not handed out; it still counts for the limit when a seek drops it. */
+  private ahead: T[] = []
+  private aheadAt = 0
+  /** Slices that were asked for and are not there yet: the next one waits for them. */
+  private underWay: Promise<unknown> | undefined
 
   /** @internal Scans come from `entries`, `keys` and `values`. */
   constructor(engine: Engine, plan: ScanPlan<K, T>) {
@@ -96,6 +101,9 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     this.walk.aim(bytes)
     this.plan.observer?.aimed(bytes)
     this.ended = false
+    this.left += this.ahead.length - this.aheadAt
+    this.ahead = []
+    this.aheadAt = 0
   }
 
   /** The next `count` entries, fewer at the end. Never blocks on a slow disk. */
@@ -104,9 +112,20 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   }
 
   /** The next `count` entries, fewer at the end or once they are enough. @internal */
-  async nextUntil(count: number, isEnough: () => boolean): Promise<T[]> {
+  nextUntil(count: number, isEnough: () => boolean): Promise<T[]> {
+    const fill = (): Promise<T[]> => this.fill(count, isEnough)
+    const slice = this.underWay === undefined ? fill() : this.underWay.then(fill)
+    const settled: Promise<void> = slice.then(nothing, nothing).then(() => {
+      if (this.underWay === settled) this.underWay = undefined
+    })
+    this.underWay = settled
+    return slice
+  }
+
+  private async fill(count: number, isEnough: () => boolean): Promise<T[]> {
     checkCount(count)
-    const slice: T[] = []
+    this.checkOpen()
+    const slice = this.takeAhead(count)
     const { engine } = this
     for (;;) {
       this.checkOpen()
@@ -125,7 +144,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   nextManySync(count: number): T[] {
     checkCount(count)
     this.checkOpen()
-    const slice: T[] = []
+    const slice = this.takeAhead(count)
     while (slice.length < count && !this.ended) this.take(slice, count, true, never)
     return slice
   }
@@ -202,15 +221,18 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   }
 
   *[Symbol.iterator](): Iterator<T> {
-    if (this.closed) return
     const { walk, plan } = this
     try {
-      while (this.left > 0) {
+      for (;;) {
         this.checkOpen()
-        this.advance()
-        if (walk.current === undefined) return
-        this.left--
-        yield plan.read(walk.current)
+        if (this.hasAhead) yield this.nextAhead()
+        else {
+          if (this.left === 0) return
+          this.advance()
+          if (walk.current === undefined) return
+          this.left--
+          yield plan.read(walk.current)
+        }
       }
     } finally {
       this.close()
@@ -221,9 +243,27 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     return new SliceIterator(this)
   }
 
-  /** @internal */
-  get isClosed(): boolean {
-    return this.closed
+  /** Whether the next entry was read ahead. @internal */
+  get hasAhead(): boolean {
+    return this.aheadAt < this.ahead.length
+  }
+
+  /** The next entry. Requires: it was read ahead. @internal */
+  nextAhead(): T {
+    return this.ahead[this.aheadAt++]!
+  }
+
+  /** Reads up to `count` entries that are handed out one by one. Requires: all that were are. @internal */
+  async readAhead(count: number): Promise<void> {
+    this.ahead = await this.nextMany(count)
+    this.aheadAt = 0
+  }
+
+  private takeAhead(count: number): T[] {
+    if (!this.hasAhead) return []
+    const slice = this.ahead.slice(this.aheadAt, this.aheadAt + count)
+    this.aheadAt += slice.length
+    return slice
   }
 
   /** Adds up to `count` entries to a slice, or says which block is missing. */
@@ -276,7 +316,8 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     }
   }
 
-  private checkOpen(): void {
+  /** @internal */
+  checkOpen(): void {
     this.engine.checkOpen()
     this.plan.signal?.throwIfAborted()
     if (this.closed) throw new SiltstoneError('SILT_NOT_OPEN', 'The scan is closed; make a new one')
@@ -286,18 +327,33 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
 /** Walks a scan for `for await`: slices are fetched ahead, so that most steps only resolve what is there. */
 class SliceIterator<K, T> implements AsyncIterator<T> {
   private readonly scan: Scan<K, T>
-  private slice: T[] = []
-  private at = 0
   private size = FIRST_SLICE
   private done = false
+  /** Who asks for the next entry before the one before it is there waits for that. */
+  private refilling: Promise<void> | undefined
 
   constructor(scan: Scan<K, T>) {
     this.scan = scan
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.at < this.slice.length) return Promise.resolve({ value: this.slice[this.at++]!, done: false })
-    return this.refill()
+    const { scan } = this
+    if (this.done) return this.return()
+    if (this.refilling !== undefined) return this.refilling.then(() => this.next())
+    if (!scan.hasAhead) {
+      const result = this.refill()
+      this.refilling = result.then(nothing, nothing).then(() => {
+        this.refilling = undefined
+      })
+      return result
+    }
+    try {
+      // An end that was put to the scan, by whomever, counts for what was read ahead as well.
+      scan.checkOpen()
+    } catch (error) {
+      return this.fail(error)
+    }
+    return Promise.resolve({ value: scan.nextAhead(), done: false })
   }
 
   async return(): Promise<IteratorResult<T>> {
@@ -307,19 +363,24 @@ class SliceIterator<K, T> implements AsyncIterator<T> {
   }
 
   private async refill(): Promise<IteratorResult<T>> {
-    if (this.done || this.scan.isClosed) return { value: undefined, done: true }
+    const { scan } = this
     try {
-      this.slice = await this.scan.nextMany(this.size)
+      await scan.readAhead(this.size)
     } catch (error) {
-      this.scan.close()
-      throw error
+      return this.fail(error)
     }
     this.size = Math.min(this.size * 2, LARGEST_SLICE)
-    this.at = 0
-    if (this.slice.length === 0) return this.return()
-    return { value: this.slice[this.at++]!, done: false }
+    return scan.hasAhead ? { value: scan.nextAhead(), done: false } : this.return()
+  }
+
+  private async fail(error: unknown): Promise<never> {
+    this.done = true
+    this.scan.close()
+    throw error
   }
 }
+
+function nothing(): void {}
 
 function never(): boolean {
   return false
