@@ -282,7 +282,10 @@ export abstract class Reader<K, V> {
         const before = answers.length
         const missing = this.takeMany(keys, position, answers, make, rounds > MOST_ROUNDS)
         rounds = answers.length > before ? 1 : rounds + 1
-        if (missing === undefined) return answers
+        if (missing === undefined) {
+          if (engine.turn.isDue()) await engine.turn.next()
+          return answers
+        }
         // What follows happens in later turns: the moment must be held.
         if (!pinned) engine.pins.add(position)
         pinned = true

@@ -187,6 +187,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
         this.left--
         if (count % LARGEST_SLICE === 0 && engine.turn.isDue()) await engine.turn.next()
       }
+      if (engine.turn.isDue()) await engine.turn.next()
       return count
     } finally {
       this.close()
