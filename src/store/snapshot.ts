@@ -1,6 +1,6 @@
 import { invalid } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
-import type { Encoding } from './encoding.js'
+import { describe, type Encoding } from './encoding.js'
 import type { Engine } from './engine.js'
 import type { Keyspace } from './keyspace.js'
 import { notOpen, Reader, type ReadPoint } from './reader.js'
@@ -63,6 +63,9 @@ export class Snapshot<K = string, V = string> extends Reader<K, V> implements Re
 
   /** Another keyspace at the same moment. */
   keyspace<K2, V2>(keyspace: Keyspace<K2, V2>): Snapshot<K2, V2> {
+    if (keyspace?.engine === undefined) {
+      throw invalid(`A snapshot takes what db.keyspace() returned, not ${describe(keyspace)}`)
+    }
     this.pin.positionIn(keyspace.engine)
     return new Snapshot(this.engine, keyspace.state, keyspace.keyEncoding, keyspace.valueEncoding, this.pin)
   }
