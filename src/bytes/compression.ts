@@ -14,9 +14,15 @@ export interface Compression {
    * reading the block as it is costs less than decompressing it would.
    */
   compress(source: Uint8Array, start: number, end: number): Uint8Array | undefined
-  /** The `rawBytes` that a range was made of, in memory of their own. Throws a plain `Error` where it was not made like that. */
-  decompress(source: Uint8Array, start: number, end: number, rawBytes: number): Uint8Array
+  /**
+   * The `rawBytes` that a range was made of, in memory that `allocate` gave or that is theirs alone. Throws a plain `Error` where
+   * the range was not made like that.
+   */
+  decompress(source: Uint8Array, start: number, end: number, rawBytes: number, allocate?: Allocate): Uint8Array
 }
+
+/** Memory for so many bytes, or a little more; what stands in it is anybody's guess. */
+export type Allocate = (bytes: number) => Uint8Array
 
 export type CompressionName = 'none' | 'lz4' | 'deflate' | 'zstd'
 
@@ -28,9 +34,11 @@ const none: Compression = {
   id: 0,
   name: 'none',
   compress: () => undefined,
-  decompress(source, start, end, rawBytes) {
+  decompress(source, start, end, rawBytes, allocate = unzeroed) {
     if (end - start !== rawBytes) throw new Error('bytes are not as long as they should be')
-    return source.slice(start, end)
+    const target = allocate(rawBytes)
+    target.set(source.subarray(start, end))
+    return target
   },
 }
 
@@ -52,15 +60,15 @@ const lz4: Compression = {
     const length = lz4Compress(source, start, end, target, limit)
     return length === 0 ? undefined : target.subarray(0, length)
   },
-  decompress(source, start, end, rawBytes) {
-    // Every byte is written, so none has to be zeroed first.
-    const target = unzeroed(rawBytes)
-    lz4Decompress(source, start, end, target)
+  decompress(source, start, end, rawBytes, allocate = unzeroed) {
+    const target = allocate(rawBytes)
+    lz4Decompress(source, start, end, target, rawBytes)
     return target
   },
 }
 
-function unzeroed(bytes: number): Uint8Array {
+/** Every byte is going to be written, so none has to be zeroed first. */
+export function unzeroed(bytes: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
 }
 

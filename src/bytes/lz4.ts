@@ -126,13 +126,18 @@ function putLength(target: Uint8Array, out: number, rest: number): number {
 const RUN_REPEATS = [0, 8, 4, 3, 2, 2, 2, 2]
 
 /**
- * Fills `target` with what a range decompresses to. Throws a plain `Error` where the range is not the compressed form of
+ * Fills `target` up to `targetEnd` with what a range decompresses to. Throws a plain `Error` where the range is not the compressed form of
  * exactly that many bytes; whatever it holds, nothing outside of `target` is written and nothing outside of the range decides.
  */
-export function lz4Decompress(source: Uint8Array, start: number, end: number, target: Uint8Array): void {
+export function lz4Decompress(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  targetEnd = target.length,
+): void {
   const from = new DataView(source.buffer, source.byteOffset, source.length)
   const to = new DataView(target.buffer, target.byteOffset, target.length)
-  const targetEnd = target.length
   // Up to here a copy may go over its end by less than eight bytes and still touch nothing else.
   const wideFromEnd = end - WIDE_SLACK
   const wideToEnd = targetEnd - WIDE_SLACK

@@ -1,4 +1,7 @@
+import type { Allocate } from '../bytes/compression.js'
 import { corruption, SiltstoneError } from '../bytes/errors.js'
+import { DataBlock } from './block.js'
+import { BlockMemory } from './block-memory.js'
 import { envelopeRawBytes, openEnvelope } from './envelope.js'
 import { ReadPace } from './read-pace.js'
 import type { Resident } from './resident.js'
@@ -72,6 +75,7 @@ export class BlockCache {
   readonly capBytes: number
   readonly #now: () => number
   readonly #pace = new ReadPace()
+  readonly #memory = new BlockMemory()
   #scratch = new Uint8Array(16 * 1024)
   #bytes = 0
   #evictions = 0
@@ -132,7 +136,7 @@ export class BlockCache {
     const startedAt = this.#now()
     source.file.readSync(bytes, storedBytes, offset)
     this.#pace.readHere(this.#now() - startedAt, storedBytes)
-    const resident = parseStored(source, bytes, storedBytes, offset, parse, keep)
+    const resident = parseStored(source, bytes, storedBytes, offset, parse, keep, this.#memory.take)
     if (mode !== 'skip') this.#insert(parent, ordinal, resident, mode === 'keep')
     return resident
   }
@@ -249,6 +253,7 @@ export class BlockCache {
         continue
       }
       this.#detach(resident)
+      if (resident instanceof DataBlock && !resident.lent) this.#memory.give(resident.bytes)
       this.#evictions++
       patience = ring.length * 2
     }
@@ -267,12 +272,14 @@ function parseStored(
   offset: number,
   parse: ParseBlock,
   keep: boolean,
+  allocate?: Allocate,
 ): Resident {
-  const raw = openEnvelope(bytes, 0, storedBytes, source.fileNumber, offset, source.file.path, keep)
+  const { path } = source.file
+  const raw = openEnvelope(bytes, 0, storedBytes, source.fileNumber, offset, path, keep, allocate)
   try {
     return parse(raw, envelopeRawBytes(bytes, storedBytes))
   } catch (error) {
     if (error instanceof SiltstoneError) throw error
-    throw corruption(source.file.path, offset, 'a block is not well-formed', error)
+    throw corruption(path, offset, 'a block is not well-formed', error)
   }
 }

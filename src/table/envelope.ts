@@ -1,4 +1,4 @@
-import { compressionWithId } from '../bytes/compression.js'
+import { type Allocate, compressionWithId } from '../bytes/compression.js'
 import { corruption, SiltstoneError } from '../bytes/errors.js'
 import { blockHash } from '../bytes/hash.js'
 import { getU32, putU32 } from '../bytes/integers.js'
@@ -41,6 +41,11 @@ export function sealEnvelope(
   return end + ENVELOPE_BYTES
 }
 
+/** Whether what stands at `[start, end)` is an envelope that belongs to `offset`, judged by its checksum alone. */
+export function isSealed(bytes: Uint8Array, start: number, end: number, fileNumber: number, offset: number): boolean {
+  return getU32(bytes, end - 4) === blockHash(bytes, start, end - 4, placeSeed(fileNumber, offset))
+}
+
 /**
  * The block inside an envelope that stands at `[start, end)` and came from `offset`, verified and decompressed, in memory of
  * its own; `envelopeRawBytes` says how much of that it is. With `keep`, `bytes` hold nothing but this envelope and
@@ -54,10 +59,11 @@ export function openEnvelope(
   offset: number,
   path: string,
   keep: boolean,
+  allocate?: Allocate,
 ): Uint8Array {
   const payloadEnd = end - ENVELOPE_BYTES
   if (payloadEnd < start) throw corruption(path, offset, 'a block is shorter than its envelope')
-  if (getU32(bytes, end - 4) !== blockHash(bytes, start, end - 4, placeSeed(fileNumber, offset))) {
+  if (!isSealed(bytes, start, end, fileNumber, offset)) {
     throw corruption(path, offset, 'the checksum of a block does not match')
   }
   const rawBytes = getU32(bytes, payloadEnd)
@@ -70,7 +76,7 @@ export function openEnvelope(
   if (compression === undefined) throw corruption(path, offset, `a block is compressed in an unknown way (${codec})`)
   if (rawBytes > LONGEST_RAW_BYTES) throw corruption(path, offset, 'a block has no believable length')
   try {
-    return compression.decompress(bytes, start, payloadEnd, rawBytes)
+    return compression.decompress(bytes, start, payloadEnd, rawBytes, allocate)
   } catch (error) {
     if (error instanceof SiltstoneError) throw error
     throw corruption(path, offset, 'a block does not decompress', error)

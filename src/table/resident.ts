@@ -22,6 +22,8 @@ export abstract class Resident {
   referenced = false
   /** Loaded for somebody who has not come back for it yet: not to be dropped before. The number of that load, or 0. */
   awaitedSince = 0
+  /** Somebody may go on reading from it after it was dropped, so its memory is not to be used again. */
+  lent = false
   /** Where it stands in the cache's ring; -1 where it does not. */
   ringSlot = -1
 

@@ -185,11 +185,15 @@ export class Table implements BlockSource, BlockWalk {
     if (present !== undefined && mode !== 'skip') {
       this.#cache.hits++
       present.use(mode === 'keep')
+      if (mode !== 'keep') present.lent = true
       return present as DataBlock
     }
     const offset = partition.childOffset(ordinal)
     const bytes = partition.childBytes(ordinal)
-    return this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode) as DataBlock
+    const block = this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode) as DataBlock
+    // A lookup is done with a block before anything else happens; a cursor holds on to it.
+    if (mode !== 'keep') block.lent = true
+    return block
   }
 
   get hasFilter(): boolean {
