@@ -2,7 +2,7 @@ import type { Clock } from '../bytes/clock.js'
 import type { Found } from '../bytes/cursor.js'
 import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
 import { getU32 } from '../bytes/integers.js'
-import type { Position } from '../bytes/units.js'
+import type { Position, TreeId } from '../bytes/units.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
 import { type CommitLog, createSegment } from '../log/commit-log.js'
 import { LOG_HEADER_BYTES, type LogHeader } from '../log/log-header.js'
@@ -30,6 +30,7 @@ import { type CommitListeners, CommitPipeline } from './commit-pipeline.js'
 import { keepAlive } from './keep-alive.js'
 import { Listeners } from './listeners.js'
 import type { Pins } from './pins.js'
+import type { RetainedLog } from './retained-log.js'
 import { getText } from './text.js'
 import { TreeState } from './tree-state.js'
 import { Turn } from './turn.js'
@@ -58,6 +59,8 @@ export interface EngineParts {
   readonly cache: BlockCache
   readonly pins: Pins
   readonly lock: FileLock | undefined
+  /** What is kept of the log beyond what recovery needs; recovery fills it. */
+  readonly retained: RetainedLog
 }
 
 /**
@@ -78,11 +81,14 @@ export class Engine {
    * and copies what it keeps of the segment, whose memory is used again after a flush.
    */
   readonly commits: CommitListeners = new Listeners()
+  /** Called when what there is to read has changed in another way than by commits: `refresh` has moved a reader on, or `close` is done. */
+  readonly shifts = new Listeners<[]>()
   readonly admission: Admission
   readonly writeBufferBytes: number
   private readonly lock: FileLock | undefined
   private forestInUse: Forest
   private cacheInUse: BlockCache
+  private retainedInUse: RetainedLog
   /** Of a reader that was refreshed: what scans that began before may still read from. */
   private retiredForests: Forest[] = []
   private states: TreeState[] = []
@@ -109,6 +115,7 @@ export class Engine {
     this.writeBufferBytes = parts.writeBufferBytes
     this.forestInUse = parts.forest
     this.cacheInUse = parts.cache
+    this.retainedInUse = parts.retained
     this.pins = parts.pins
     this.lock = parts.lock
     this.admission = new Admission(parts.clock)
@@ -121,6 +128,17 @@ export class Engine {
 
   get cache(): BlockCache {
     return this.cacheInUse
+  }
+
+  /** The log before the first segment that recovery needs. */
+  get retained(): RetainedLog {
+    return this.retainedInUse
+  }
+
+  /** What came before this position is not in the log any more. */
+  get oldestPosition(): Position {
+    const oldest = this.retained.segments[0] ?? this.segments[0]
+    return oldest?.header.previousEnd ?? this.visible
   }
 
   // Trees.
@@ -138,6 +156,11 @@ export class Engine {
 
   findTree(name: string): TreeState | undefined {
     return this.byName.get(name)
+  }
+
+  /** The tree that an operation of the log names; none where a damaged store was repaired without it. */
+  treeOf(id: TreeId): TreeState | undefined {
+    return this.states[id]
   }
 
   /** All trees that have ever been written to. */
@@ -205,6 +228,7 @@ export class Engine {
     const before = this.forestInUse
     this.forestInUse = other.forestInUse
     this.cacheInUse = other.cacheInUse
+    this.retainedInUse = other.retainedInUse
     this.fixedPosition = other.fixedPosition
     this.sealedSegments = other.sealedSegments
     const provisional = this.states.filter((state) => other.findTree(state.name) === undefined)
@@ -217,6 +241,7 @@ export class Engine {
       this.learn(state)
     }
     this.retiredForests.push(before)
+    this.shifts.call()
     if (this.scans.size === 0) await this.closeRetired()
   }
 
@@ -300,6 +325,7 @@ export class Engine {
     const sealed = log.rotate(next)
     this.seal(sealed)
     this.flushSealed()
+    this.retained.trim()
   }
 
   /** A writer on this thread is ahead of the flushes: it waits for one. */
@@ -329,7 +355,9 @@ export class Engine {
           segment: sealed.segment.number,
           images: sealed.memtables.map(({ memtable }) => memtable.image()),
           nextSegment: following.number,
-          onInstalled: () => this.onFlushed(sealed),
+          // What follows it says where the kept part ends, so its header counts as well.
+          keptLogs: this.retained.isWanted ? [sealed.segment.path, following.path] : [],
+          onInstalled: () => this.onFlushed(sealed, following),
         })
         // Never in this session: the log keeps it for the next one.
         .catch(() => {})
@@ -337,7 +365,7 @@ export class Engine {
   }
 
   /** The tables are visible from now on, so the memtables go in the same moment. */
-  private onFlushed(sealed: SealedSegment): void {
+  private onFlushed(sealed: SealedSegment, following: Segment): void {
     for (const { state, memtable } of sealed.memtables) state.drop(memtable)
     const { bytes } = sealed.segment
     const isFree = sealed.memtables.every(({ memtable }) => memtable.holders === 0)
@@ -346,11 +374,7 @@ export class Engine {
     }
     this.sealedSegments = this.sealedSegments.filter((each) => each !== sealed)
     this.logInUse!.retire(sealed.segment)
-    try {
-      this.fs.removeSync(sealed.segment.path)
-    } catch {
-      // The next opening removes it: the manifest does not name it any more.
-    }
+    this.retained.add(sealed.segment, following)
     this.updateAdmission()
   }
 
@@ -466,6 +490,18 @@ export class Engine {
 
   // The end.
 
+  private slowReads = 0
+  private onLastSlowRead: (() => void) | undefined
+
+  /** A read waits for the disk: closing waits for it, because it was asked for before. Pairs with `slowReadEnds`. */
+  slowReadBegins(): void {
+    this.slowReads++
+  }
+
+  slowReadEnds(): void {
+    if (--this.slowReads === 0) this.onLastSlowRead?.()
+  }
+
   /** Settles and syncs everything, and lets go of every file, thread and lock. */
   close(): Promise<void> {
     return keepAlive(this.closeAll())
@@ -475,24 +511,41 @@ export class Engine {
     assert(this.closedWith === undefined, 'an engine is closed once')
     const { pipelineInUse: pipeline, logInUse: log } = this
     this.closedWith = new SiltstoneError('SILT_NOT_OPEN', 'The store is closed; open it again to use it')
+    const hasFailed = pipeline?.isRefusing ?? false
     pipeline?.refuse(this.closedWith)
     for (const scan of this.scans) scan.close()
+    if (this.slowReads > 0) {
+      await new Promise<void>((resolve) => {
+        this.onLastSlowRead = resolve
+      })
+    }
     let failure: unknown
     try {
       if (pipeline !== undefined && log !== undefined) {
         await pipeline.settled()
-        if (log.needsSync) await log.sync()
-        await this.forest.close({ segment: log.active.number, end: log.end })
+        // A sync that succeeds after one that failed proves nothing: the next opening treats the store like one that crashed.
+        if (!hasFailed && log.needsSync) await log.sync()
+        await this.forest.close(hasFailed ? undefined : { segment: log.active.number, end: log.end })
       } else await this.forest.close()
     } catch (error) {
       failure = error
       await this.forest.close().catch(() => {})
     }
     await this.closeRetired()
-    log?.close()
-    for (const { segment } of this.sealedSegments) segment.closeFile()
-    await this.lock?.release()
+    this.letGoOfLog()
+    try {
+      await this.lock?.release()
+    } catch (error) {
+      failure ??= error
+    }
+    this.shifts.call()
     if (failure !== undefined) throw ioError(failure, 'close', this.directory)
+  }
+
+  /** Closes the files of the log; also where an opening has failed. */
+  letGoOfLog(): void {
+    this.logInUse?.close()
+    for (const { segment } of this.sealedSegments) segment.closeFile()
   }
 }
 

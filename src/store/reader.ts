@@ -245,10 +245,10 @@ export abstract class Reader<K, V> {
     const { cache } = engine
     const copy = keyBytes.slice(0, this.putKey(key))
     engine.pins.add(position)
+    engine.slowReadBegins()
     try {
       for (let rounds = 1; ; rounds++) {
         await missing.load()
-        engine.checkOpen()
         cache.blocking = rounds > MOST_ROUNDS
         try {
           return make(this.find(copy, copy.length, position, found), valueEncoding)
@@ -260,6 +260,7 @@ export abstract class Reader<K, V> {
         }
       }
     } finally {
+      engine.slowReadEnds()
       engine.pins.remove(position)
     }
   }
@@ -278,7 +279,6 @@ export abstract class Reader<K, V> {
     let rounds = 0
     try {
       for (;;) {
-        engine.checkOpen()
         const before = answers.length
         const missing = this.takeMany(keys, position, answers, make, rounds > MOST_ROUNDS)
         rounds = answers.length > before ? 1 : rounds + 1
@@ -287,12 +287,18 @@ export abstract class Reader<K, V> {
           return answers
         }
         // What follows happens in later turns: the moment must be held.
-        if (!pinned) engine.pins.add(position)
-        pinned = true
+        if (!pinned) {
+          pinned = true
+          engine.pins.add(position)
+          engine.slowReadBegins()
+        }
         await missing.load()
       }
     } finally {
-      if (pinned) engine.pins.remove(position)
+      if (pinned) {
+        engine.slowReadEnds()
+        engine.pins.remove(position)
+      }
     }
   }
 
