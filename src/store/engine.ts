@@ -27,6 +27,7 @@ import type { Tree } from '../tree/tree.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 import { Admission } from './admission.js'
 import { type CommitListeners, CommitPipeline } from './commit-pipeline.js'
+import { Generation, Generations } from './generations.js'
 import { keepAlive } from './keep-alive.js'
 import { Listeners } from './listeners.js'
 import type { Pins } from './pins.js'
@@ -89,8 +90,8 @@ export class Engine {
   private forestInUse: Forest
   private cacheInUse: BlockCache
   private retainedInUse: RetainedLog
-  /** Of a reader that was refreshed: what scans that began before may still read from. */
-  private retiredForests: Forest[] = []
+  /** Of a reader that was refreshed: what is still read as it was before. */
+  private earlier: Generations | undefined
   private states: TreeState[] = []
   private readonly byName = new Map<string, TreeState>()
   /** Trees that the active segment has written to. */
@@ -223,9 +224,15 @@ export class Engine {
     this.fixedPosition = position
   }
 
-  /** A reader takes over what another one, opened later on the same files, sees. Handles and open scans stay good. */
+  /** A reader takes over what another one, opened later on the same files, sees. Handles, snapshots and scans stay good. */
   async adopt(other: Engine): Promise<void> {
-    const before = this.forestInUse
+    if (other.fixedPosition === this.fixedPosition && other.forest.lastEdit === this.forest.lastEdit) {
+      this.retainedInUse = other.retainedInUse
+      await other.forest.close()
+      return
+    }
+    this.earlier ??= new Generations()
+    this.earlier.add(new Generation(this.fixedPosition, this.forestInUse, this.states))
     this.forestInUse = other.forestInUse
     this.cacheInUse = other.cacheInUse
     this.retainedInUse = other.retainedInUse
@@ -240,15 +247,14 @@ export class Engine {
       state.id = this.states.length
       this.learn(state)
     }
-    this.retiredForests.push(before)
     this.shifts.call()
-    if (this.scans.size === 0) await this.closeRetired()
+    await this.earlier.closeUnread(this.pins)
   }
 
-  private async closeRetired(): Promise<void> {
-    const retired = this.retiredForests
-    this.retiredForests = []
-    for (const forest of retired) await forest.close()
+  /** The tree as a read at the position sees it: as it is, but for one that began before a reader was refreshed. */
+  stateAt(state: TreeState, position: Position): TreeState {
+    if (this.earlier === undefined || position === this.fixedPosition) return state
+    return this.earlier.stateAt(state, position)
   }
 
   /** The disk broke a promise. Reading goes on. */
@@ -417,7 +423,8 @@ export class Engine {
 
   /** Resolves when nothing is being flushed or compacted, or ought to be. */
   async idle(): Promise<void> {
-    await this.pipelineInUse?.settled()
+    if (this.pipelineInUse === undefined) return
+    await this.pipelineInUse.settled()
     await this.flushesDone()
     await keepAlive(this.forest.idle())
   }
@@ -453,6 +460,10 @@ export class Engine {
 
   // Reading.
 
+  get isClosed(): boolean {
+    return this.closedWith !== undefined
+  }
+
   /** Why the store cannot be read, if it cannot. */
   checkOpen(): void {
     if (this.closedWith !== undefined) throw this.closedWith
@@ -466,6 +477,7 @@ export class Engine {
   lookup(state: TreeState, key: Uint8Array, keyEnd: number, limit: Position, found: Found): boolean {
     found.hit = false
     let covered: Position = 0
+    if (this.earlier !== undefined) state = this.stateAt(state, limit)
     const { active, sealed } = state
     if (active !== undefined) {
       if (active.rangeTombstones.size > 0) covered = active.rangeTombstones.coveringPosition(key, 0, keyEnd, limit)
@@ -531,7 +543,7 @@ export class Engine {
       failure = error
       await this.forest.close().catch(() => {})
     }
-    await this.closeRetired()
+    await this.earlier?.closeAll()
     this.letGoOfLog()
     try {
       await this.lock?.release()

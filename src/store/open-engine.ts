@@ -78,6 +78,7 @@ const READ_ATTEMPTS = 100
 /** Opens beside a writer that goes on writing, flushing and removing files: whatever is gone was replaced, so look again. */
 async function openToRead(fs: FileSystem, directory: string, options: StoreOptions): Promise<OpenedEngine> {
   requireStore(fs, directory)
+  let editBefore: number | undefined
   for (let attempt = 1; ; attempt++) {
     const parts = assemble(fs, directory, options)
     let forest: Forest | undefined
@@ -88,7 +89,10 @@ async function openToRead(fs: FileSystem, directory: string, options: StoreOptio
       return { engine, recovery }
     } catch (error) {
       await forest?.close().catch(() => {})
-      if (attempt < READ_ATTEMPTS && hasMovedOn(error)) continue
+      // What does not fit together because the manifest was replaced meanwhile is not damaged.
+      const isNews = forest !== undefined && forest.lastEdit !== editBefore
+      editBefore = forest?.lastEdit
+      if (attempt < READ_ATTEMPTS && (isNews || hasMovedOn(error))) continue
       throw ioError(error, 'open the store in', directory)
     }
   }

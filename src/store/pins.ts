@@ -28,6 +28,11 @@ export class Pins {
     return size
   }
 
+  /** Whether anybody reads at this position. */
+  has(position: Position): boolean {
+    return this.positions.includes(position)
+  }
+
   add(position: Position): void {
     let at = this.positions.length
     while (at > 0 && this.positions[at - 1]! > position) at--

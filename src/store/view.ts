@@ -26,11 +26,12 @@ export class View {
   private held = true
 
   constructor(engine: Engine, state: TreeState, limit: Position) {
+    const { active, sealed, tree } = engine.stateAt(state, limit)
     this.engine = engine
     this.limit = limit
-    this.memtables = state.active === undefined ? state.sealed : [state.active, ...state.sealed]
+    this.memtables = active === undefined ? sealed : [active, ...sealed]
     for (const memtable of this.memtables) memtable.holders++
-    this.tables = state.tree?.version.retain()
+    this.tables = tree?.version.retain()
     engine.pins.add(limit)
   }
 
