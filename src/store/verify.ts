@@ -26,7 +26,8 @@ export async function verifyEngine(engine: Engine): Promise<VerifyReport> {
   const verification = new Verification(() => engine.checkOpen())
   // Retained, so that no compaction removes a table before it was read.
   const versions = [...forest.trees.values()].map((tree) => tree.version.retain())
-  const segments = engine.segments
+  const { segments } = engine
+  const { segments: retained } = engine.retained
   try {
     const reading = checkManifest(verification, fs, directory)
     const metas = versions.map((version) => version.metas())
@@ -35,12 +36,12 @@ export async function verifyEngine(engine: Engine): Promise<VerifyReport> {
       await checkTree(verification, fs, directory, levels, (table) => isReplaced(engine, table))
     }
     for (const segment of segments) {
-      await checkSegment(
-        verification,
-        fs,
-        segment,
-        () => !engine.segments.includes(segment) || isFlushed(engine, segment),
-      )
+      const wasFlushed = (): boolean => !engine.segments.includes(segment) || isFlushed(engine, segment)
+      await checkSegment(verification, fs, segment, wasFlushed)
+    }
+    for (const segment of retained) {
+      const wasTrimmed = (): boolean => engine.log === undefined || !engine.retained.segments.includes(segment)
+      await checkSegment(verification, fs, { ...segment, written: segment.fileBytes }, wasTrimmed)
     }
     checkStrays(verification, engine)
     return verification.report()
@@ -113,7 +114,7 @@ function checkStrays(verification: Verification, engine: Engine): void {
   const { fs, directory, forest } = engine
   const strays = forest.strayFiles()
   if (strays === undefined) return
-  const segments = new Set(engine.segments.map(({ path }) => path))
+  const segments = new Set([...engine.segments, ...engine.retained.segments].map(({ path }) => path))
   const logs = segmentFiles(fs, directory).filter(({ path }) => !segments.has(path))
   for (const path of [...strays, ...logs.map((log) => log.path)]) {
     verification.add(path, 'it belongs to nothing; the next opening removes it')
@@ -128,7 +129,7 @@ async function checkLog(
 ): Promise<void> {
   const before = verification.findings.length
   const needed = verification.attempt(directory, () => neededFiles(state, segmentFiles(fs, directory), directory))
-  for (const { number, path } of needed ?? []) await checkSegmentAlone(verification, fs, number, path)
+  for (const { number, path } of segmentFiles(fs, directory)) await checkSegmentAlone(verification, fs, number, path)
   if (needed === undefined || verification.findings.length > before) return
   const { storeId, edit, clean } = state
   const request = {

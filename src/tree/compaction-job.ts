@@ -4,7 +4,7 @@ import { BlockCache } from '../table/block-cache.js'
 import { Table } from '../table/table.js'
 import { TableFiles } from '../table/table-files.js'
 import { tableName } from './file-names.js'
-import type { CompactionJob, JobContext, RunningJob } from './job.js'
+import { type CompactionJob, type JobContext, type RunningJob, syncNames } from './job.js'
 import { LevelCursor } from './level-cursor.js'
 import { MergeCursor } from './merge-cursor.js'
 import { DROPPED, Retention } from './retention.js'
@@ -23,9 +23,17 @@ export function* runCompaction(context: JobContext, job: CompactionJob): Running
   try {
     const retention = new Retention(job, inputs.rangeTombstones())
     const { tree, level, compression, tableBytes, grandparents } = job
-    const replaces = [...job.runs.flat().map((table) => table.number), ...job.lineage.retired]
-    const origin = originOf('compaction', job.lineage)
-    const plan = { tree, level, compression, tableBytes, grandparents, createdAt: job.now, origin, replaces }
+    const plan = {
+      tree,
+      level,
+      compression,
+      tableBytes,
+      grandparents,
+      createdAt: job.now,
+      origin: originOf('compaction', job.lineage),
+      replaces: job.runs.flat().map((table) => table.number),
+      retired: job.lineage.retired,
+    }
     output = new TableOutput(context, plan, retention.survivingTombstones())
     const cursor = inputs.merged()
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
@@ -34,7 +42,7 @@ export function* runCompaction(context: JobContext, job: CompactionJob): Running
       if (kind !== DROPPED) output.add(cursor, kind, retention.isNewKey, retention.heldCount)
     }
     output.finish()
-    context.fs.syncDirectorySync(context.directory)
+    syncNames(context)
     done = true
   } finally {
     inputs.close()

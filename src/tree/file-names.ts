@@ -3,17 +3,18 @@ import type { FileNumber } from '../bytes/units.js'
 /*
  * What the files of a store are called. Never to change within format version 1.
  *
- *   000012.sst        a table
- *   000013.log        a segment of the commit log
- *   MANIFEST-000014   the list of what belongs to the store, as a log of edits
- *   CURRENT           the name of the manifest that counts, and a line feed
- *   CURRENT.new       the next CURRENT before it is renamed; left over only by a crash
- *   LOCK              held by the process that has the store open
+ *   000012.sst          a table
+ *   000013.log          a segment of the commit log
+ *   MANIFEST-000014     the list of what belongs to the store, as a log of edits
+ *   CURRENT             the name of the manifest that counts, and a line feed
+ *   CURRENT.new         the next CURRENT before it is renamed; left over only by a crash
+ *   CURRENT.unfinished  in place of CURRENT while a checkpoint or a restored backup is being made: no store yet
+ *   LOCK                held by the process that has the store open
  *
  * Tables, segments and manifests draw their numbers from one sequence, at least six digits wide so that a listing sorts.
  */
 
-export type StoreFileKind = 'table' | 'segment' | 'manifest' | 'current' | 'next-current' | 'lock'
+export type StoreFileKind = 'table' | 'segment' | 'manifest' | 'current' | 'next-current' | 'unfinished' | 'lock'
 
 export interface StoreFile {
   readonly kind: StoreFileKind
@@ -23,6 +24,7 @@ export interface StoreFile {
 
 export const CURRENT = 'CURRENT'
 export const NEXT_CURRENT = 'CURRENT.new'
+export const UNFINISHED = 'CURRENT.unfinished'
 export const LOCK = 'LOCK'
 
 export function tableName(number: FileNumber): string {
@@ -41,6 +43,7 @@ export function manifestName(number: FileNumber): string {
 export function parseStoreFile(name: string): StoreFile | undefined {
   if (name === CURRENT) return { kind: 'current', number: 0 }
   if (name === NEXT_CURRENT) return { kind: 'next-current', number: 0 }
+  if (name === UNFINISHED) return { kind: 'unfinished', number: 0 }
   if (name === LOCK) return { kind: 'lock', number: 0 }
   const match = /^(?:(MANIFEST-)(\d{6,10})|(\d{6,10})\.(sst|log))$/.exec(name)
   if (match === null) return undefined
@@ -53,7 +56,7 @@ export function parseStoreFile(name: string): StoreFile | undefined {
 /** Whether a name can only be there because a store is, or was: without CURRENT such a directory is a damaged store. */
 export function holdsStoreData(name: string): boolean {
   const kind = parseStoreFile(name)?.kind
-  return kind === 'table' || kind === 'segment' || kind === 'manifest'
+  return kind === 'table' || kind === 'segment' || kind === 'manifest' || kind === 'unfinished'
 }
 
 function digits(number: FileNumber): string {

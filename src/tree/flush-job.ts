@@ -1,5 +1,8 @@
+import { ioError } from '../bytes/errors.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { letGo } from '../fs/let-go.js'
 import { Memtable } from '../memtable/memtable.js'
-import type { FlushJob, FlushPart, JobContext, RunningJob } from './job.js'
+import { type FlushJob, type FlushPart, type JobContext, type RunningJob, syncNames } from './job.js'
 import { DROPPED, Retention } from './retention.js'
 import { originOf } from './table-origin.js'
 import { TableOutput } from './table-output.js'
@@ -29,7 +32,8 @@ export function* runFlush(context: JobContext, job: FlushJob): RunningJob {
       }
       output.tables.finish()
     }
-    context.fs.syncDirectorySync(context.directory)
+    for (const path of job.keptLogs) makeDurable(context.fs, path)
+    syncNames(context)
     done = true
   } finally {
     if (!done) for (const output of outputs) output.abandon()
@@ -42,6 +46,19 @@ export function* runFlush(context: JobContext, job: FlushJob): RunningJob {
     entriesRead,
     entriesWritten: outputs.reduce((sum, output) => sum + output.entriesWritten, 0),
     durationMs: performance.now() - startedAt,
+  }
+}
+
+function makeDurable(fs: FileSystem, path: string): void {
+  try {
+    const file = fs.openSync(path, 'update')
+    try {
+      file.syncSync()
+    } finally {
+      letGo(file)
+    }
+  } catch (error) {
+    throw ioError(error, 'sync', path)
   }
 }
 
@@ -58,7 +75,8 @@ function outputFor(context: JobContext, job: FlushJob, { image, lineage, older }
     tableBytes: Number.POSITIVE_INFINITY,
     grandparents: [],
     origin: originOf('flush', lineage, job.segment),
-    replaces: lineage.retired,
+    replaces: [],
+    retired: lineage.retired,
   }
   return { memtable, retention, tables: new TableOutput(context, plan, retention.survivingTombstones()) }
 }

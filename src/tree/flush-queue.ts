@@ -13,6 +13,8 @@ export interface FlushRequest {
   readonly images: readonly MemtableImage[]
   /** The segment that recovery begins with once this one is in tables. */
   readonly nextSegment: FileNumber
+  /** Files of the log that stay when the tables are there, and so have to be on disk before. */
+  readonly keptLogs: readonly string[]
   /** Called in the turn in which the tables become visible: the memtables go at the same moment. */
   onInstalled(): void
 }
@@ -116,14 +118,14 @@ export class FlushQueue {
     )
   }
 
-  private jobFor(id: number, { segment, images }: FlushRequest): FlushJob {
+  private jobFor(id: number, { segment, images, keptLogs }: FlushRequest): FlushJob {
     const { clock } = this.grove
     const parts: FlushPart[] = images.map((image) => ({
       image,
       lineage: this.grove.tree(image.tree).lineage(segment),
       older: this.rangesOf(image.tree),
     }))
-    return { kind: 'flush', id, now: clock.now(), pins: this.grove.pins(), segment, parts }
+    return { kind: 'flush', id, now: clock.now(), pins: this.grove.pins(), segment, parts, keptLogs }
   }
 
   private rangesOf(tree: TreeId) {

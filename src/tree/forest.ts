@@ -373,6 +373,6 @@ function isMissingFile(error: unknown): boolean {
 }
 
 /** 48 random bits: two stores are mixed up by accident once in a trillion. */
-function randomStoreId(): number {
+export function randomStoreId(): number {
   return Math.floor(Math.random() * 2 ** 48) + 1
 }

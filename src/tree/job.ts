@@ -1,5 +1,5 @@
 import type { CompressionName } from '../bytes/compression.js'
-import { SiltstoneError, type SiltstoneErrorCode } from '../bytes/errors.js'
+import { ioError, SiltstoneError, type SiltstoneErrorCode } from '../bytes/errors.js'
 import type { EpochMs, FileNumber, Position, TreeId } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { MemtableImage } from '../memtable/memtable.js'
@@ -39,6 +39,8 @@ export interface FlushJob extends JobBase {
   readonly kind: 'flush'
   readonly segment: FileNumber
   readonly parts: readonly FlushPart[]
+  /** Files to be made durable before the tables count. */
+  readonly keptLogs: readonly string[]
 }
 
 export interface FlushPart {
@@ -99,6 +101,15 @@ export type RunningJob = Generator<void, JobResult>
 export type JobOutcome =
   | { readonly id: number; readonly result: JobResult }
   | { readonly id: number; readonly failure: JobFailure }
+
+/** Makes the names of the files that a job has made durable. */
+export function syncNames({ fs, directory }: JobContext): void {
+  try {
+    fs.syncDirectorySync(directory)
+  } catch (error) {
+    throw ioError(error, 'sync', directory)
+  }
+}
 
 export interface JobFailure {
   readonly code: SiltstoneErrorCode | undefined

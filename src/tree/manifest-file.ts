@@ -2,12 +2,13 @@ import { assert, corruption, ioError, SiltstoneError } from '../bytes/errors.js'
 import { getU32 } from '../bytes/integers.js'
 import type { FileNumber } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
+import { letGo } from '../fs/let-go.js'
 import { systemError } from '../fs/system-error.js'
 import { readWholeFile } from '../fs/whole-file.js'
-import { LOG_HEADER_BYTES, putLogHeader, readLogHeader } from '../log/log-header.js'
+import { LOG_HEADER_BYTES, type LogHeader, putLogHeader, readLogHeader } from '../log/log-header.js'
 import { scanLog } from '../log/log-scan.js'
 import { RECORD_HEADER_BYTES, sealRecord } from '../log/record.js'
-import { CURRENT, holdsStoreData, manifestName, parseStoreFile } from './file-names.js'
+import { CURRENT, holdsStoreData, manifestName, parseStoreFile, UNFINISHED } from './file-names.js'
 import { decodeEdit, encodeEdit } from './manifest-edit.js'
 import { type ManifestEdit, ManifestState } from './manifest-state.js'
 
@@ -21,6 +22,9 @@ import { type ManifestEdit, ManifestState } from './manifest-state.js'
  *
  * The payload of each record (src/log/record.ts, count 1) is one edit (manifest-edit.ts).
  */
+
+/** A manifest is no part of the commit log: its positions are its own offsets. */
+const MANIFEST_BASE = 0
 
 /** What a manifest says, read from its beginning. */
 export interface ManifestReading {
@@ -41,6 +45,7 @@ export function currentManifest(fs: FileSystem, directory: string): FileNumber |
   const bytes = readWholeFile(fs, path)
   if (bytes === undefined) {
     const left = fs.listSync(directory).filter(holdsStoreData)
+    if (left.includes(UNFINISHED)) throw unfinishedStore(directory)
     if (left.length === 0 || isAbandonedCreation(fs, directory, left)) return undefined
     throw new SiltstoneError(
       'SILT_CORRUPTION',
@@ -56,13 +61,22 @@ export function currentManifest(fs: FileSystem, directory: string): FileNumber |
   return file.number
 }
 
+/** Whoever was making a checkpoint here, or bringing a backup back, did not come to the end. */
+export function unfinishedStore(directory: string): SiltstoneError {
+  return new SiltstoneError(
+    'SILT_CORRUPTION',
+    `${directory} is a checkpoint or a restored backup that was interrupted before it was complete, so it is no store; make it again in the same place, or remove it`,
+    { file: `${directory}/${UNFINISHED}` },
+  )
+}
+
 /** A process that died while it made the store leaves the first manifest behind, and nothing that anybody had written. */
 function isAbandonedCreation(fs: FileSystem, directory: string, left: readonly string[]): boolean {
   if (left.length > 1 || left[0] !== manifestName(1)) return false
   const bytes = readWholeFile(fs, `${directory}/${left[0]}`) ?? new Uint8Array(0)
   const limit = Math.min(bytes.length, LOG_HEADER_BYTES)
   if (limit < LOG_HEADER_BYTES || bytes.every((byte) => byte === 0)) return true
-  return scanLog(bytes, bytes.length, 1, 0).records.length <= 1
+  return scanLog(bytes, bytes.length, 1, MANIFEST_BASE).records.length <= 1
 }
 
 /** Reads a manifest from its first edit to its last sound one. */
@@ -76,29 +90,65 @@ export function readManifest(fs: FileSystem, directory: string, number: FileNumb
       { file: path, cause: systemError('ENOENT', 'open', path) },
     )
   }
-  const header = readLogHeader(bytes, bytes.length, 'SILTMAN\n', path)
-  if (header === undefined) throw corruption(path, 0, 'its header was never written')
-  if (header.number !== number) throw corruption(path, 12, `it says that it is manifest ${header.number}`)
-  const scan = scanLog(bytes, bytes.length, number, header.base)
+  const { state, end, torn, problem } = readManifestPrefix(bytes, number, path)
+  if (problem !== undefined) throw problem
+  return { number, state, end, torn }
+}
+
+/** What a manifest says up to its first damage. */
+export interface ManifestPrefix extends Omit<ManifestReading, 'number'> {
+  /** All tables that its edits took out of the store. */
+  readonly dropped: ReadonlySet<FileNumber>
+  /** What is wrong with it. A torn end is not: nobody was told that what stood there counts. */
+  readonly problem: SiltstoneError | undefined
+}
+
+/** Reads a manifest for as far as its edits follow each other. Throws only where it was made by a newer version. */
+export function readManifestPrefix(bytes: Uint8Array, number: FileNumber, path: string): ManifestPrefix {
+  const state = new ManifestState()
+  const dropped = new Set<FileNumber>()
+  const { header, problem: headerProblem } = readHeader(bytes, number, path)
+  let problem = headerProblem
+  const scan = scanLog(bytes, bytes.length, number, MANIFEST_BASE)
   if (scan.damage?.kind === 'rot') {
-    throw corruption(path, scan.damage.offset, 'an edit that was on disk before is unreadable')
+    problem ??= corruption(path, scan.damage.offset, 'an edit that was on disk before is unreadable')
   }
   // CURRENT named this file only after its first edit was on disk.
-  if (scan.records.length === 0) throw corruption(path, LOG_HEADER_BYTES, 'its first edit is unreadable')
-  const state = new ManifestState()
+  if (scan.records.length === 0) problem ??= corruption(path, LOG_HEADER_BYTES, 'its first edit is unreadable')
+  let end = LOG_HEADER_BYTES
   for (const offset of scan.records) {
+    const next = offset + getU32(bytes, offset + 4)
     try {
-      const { number: edit, edit: change } = decodeEdit(
-        bytes.subarray(offset + RECORD_HEADER_BYTES, offset + getU32(bytes, offset + 4)),
-      )
+      const { number: edit, edit: change } = decodeEdit(bytes.subarray(offset + RECORD_HEADER_BYTES, next))
       assert(offset === LOG_HEADER_BYTES || edit === state.edit + 1, `edit ${edit} follows edit ${state.edit}`)
       state.apply(edit, change)
+      for (const table of change.drop ?? []) dropped.add(table)
     } catch (error) {
-      throw corruption(path, offset, (error as Error).message, error)
+      problem ??= corruption(path, offset, (error as Error).message, error)
+      break
     }
+    end = next
   }
-  if (state.storeId !== header.storeId) throw corruption(path, 56, 'it belongs to another store')
-  return { number, state, end: scan.end, torn: scan.damage !== undefined || scan.end < bytes.length }
+  if (header !== undefined && state.storeId !== header.storeId) {
+    problem ??= corruption(path, 56, 'it belongs to another store')
+  }
+  return { state, end, torn: scan.damage !== undefined || end < bytes.length, dropped, problem }
+}
+
+function readHeader(
+  bytes: Uint8Array,
+  number: FileNumber,
+  path: string,
+): { header?: LogHeader; problem?: SiltstoneError } {
+  try {
+    const header = readLogHeader(bytes, bytes.length, 'SILTMAN\n', path)
+    if (header === undefined) return { problem: corruption(path, 0, 'its header was never written') }
+    if (header.number === number) return { header }
+    return { problem: corruption(path, 12, `it says that it is manifest ${header.number}`) }
+  } catch (error) {
+    if (error instanceof SiltstoneError && error.code === 'SILT_CORRUPTION') return { problem: error }
+    throw error
+  }
 }
 
 /** A manifest that is written to: edits go behind each other, durable when `file` was synced. */
@@ -142,14 +192,19 @@ export class ManifestFile {
     putLogHeader(header, {
       magic: 'SILTMAN\n',
       number,
-      base: 0,
+      base: MANIFEST_BASE,
       previousEnd: 0,
       capacity: 0,
       lastEdit,
       createdAt,
       storeId,
     })
-    manifest.write(header)
+    try {
+      manifest.write(header)
+    } catch (error) {
+      letGo(file)
+      throw error
+    }
     return manifest
   }
 

@@ -13,8 +13,9 @@ import type { TreeOptions } from './tree-options.js'
  *   logFrom   segments of the commit log before this one were in tables when the job began
  *   segment   the segment that a flush brought into tables
  *   run       number of the job's first table
- *   replaces  tables whose place the job's tables take, and such as were replaced earlier but were still on disk; in the
- *             first and in the last table of a job only, because a job may have thousands of both
+ *   replaces  tables whose place the job's tables take once all of them are there; in the first and in the last of them only,
+ *             because a job may have thousands of both
+ *   retired   tables whose place others had taken before, but that were still on disk; in the same two
  *   outputs   all tables of the job; in the last of them only, so without it nobody knows whether the job was finished
  */
 
@@ -26,6 +27,7 @@ export interface TableOrigin {
   readonly segment?: FileNumber
   readonly run?: FileNumber
   readonly replaces?: readonly FileNumber[]
+  readonly retired?: readonly FileNumber[]
   readonly outputs?: readonly FileNumber[]
 }
 
@@ -45,7 +47,7 @@ export function originOf(job: 'flush' | 'compaction' | 'repair', lineage: Lineag
 }
 
 export function readOrigin(properties: TableProperties): TableOrigin {
-  const { job, name, options, logFrom, segment, run, replaces, outputs } = properties.origin
+  const { job, name, options, logFrom, segment, run, replaces, retired, outputs } = properties.origin
   return {
     ...(typeof job === 'string' && { job }),
     ...(typeof name === 'string' && { name }),
@@ -54,6 +56,7 @@ export function readOrigin(properties: TableProperties): TableOrigin {
     ...(isNumber(segment) && { segment }),
     ...(isNumber(run) && { run }),
     ...(isNumbers(replaces) && { replaces }),
+    ...(isNumbers(retired) && { retired }),
     ...(isNumbers(outputs) && { outputs }),
   }
 }

@@ -4,6 +4,7 @@ import { ioError } from '../bytes/errors.js'
 import type { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { EpochMs, FileNumber, TreeId } from '../bytes/units.js'
 import type { FileHandle } from '../fs/file-system.js'
+import { letGo } from '../fs/let-go.js'
 import { KIND_DELETE } from '../log/operation.js'
 import { TableWriter } from '../table/table-writer.js'
 import { tableName } from './file-names.js'
@@ -25,6 +26,8 @@ export interface OutputPlan {
   readonly origin: TableOrigin
   /** Tables whose place these take. */
   readonly replaces: readonly FileNumber[]
+  /** Tables whose place others took before. */
+  readonly retired: readonly FileNumber[]
 }
 
 /**
@@ -81,7 +84,7 @@ export class TableOutput {
 
   /** Removes every file of the job. */
   abandon(): void {
-    this.file?.closeSync()
+    letGo(this.file)
     for (const path of this.paths) {
       try {
         this.context.fs.removeSync(path)
@@ -142,7 +145,7 @@ export class TableOutput {
     if (writer === undefined) return
     writer.addRangeTombstones(tombstones)
     const { fileBytes, properties } = writer.finish(this.place(isLast))
-    this.file!.closeSync()
+    letGo(this.file)
     this.file = undefined
     this.writer = undefined
     this.tables.push(tableMeta(properties, fileBytes, this.heldCount - this.heldBefore))
@@ -153,10 +156,10 @@ export class TableOutput {
   /** What the table being finished says about the others of its job. */
   private place(isLast: boolean): Readonly<Record<string, unknown>> {
     const { numbers } = this
-    const { replaces } = this.plan
+    const { replaces, retired } = this.plan
     return {
       run: numbers[0],
-      ...((numbers.length === 1 || isLast) && replaces.length > 0 && { replaces }),
+      ...((numbers.length === 1 || isLast) && { replaces, retired }),
       ...(isLast && { outputs: numbers }),
     }
   }

@@ -15,7 +15,11 @@ export function findSegments(fs: FileSystem, directory: string): LogSalvage[] {
 
 /** A segment as it was written, but for an end that may be torn. */
 export function isWholeSegment({ bytes, number, header, holes }: LogSalvage): boolean {
-  return header !== undefined && holes.length === 0 && scanLog(bytes, bytes.length, number, header.base).damage?.kind !== 'rot'
+  return (
+    header !== undefined &&
+    holes.length === 0 &&
+    scanLog(bytes, bytes.length, number, header.base).damage?.kind !== 'rot'
+  )
 }
 
 /** The offsets of all operations in sound records, in the order in which they were committed. */

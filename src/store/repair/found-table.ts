@@ -23,10 +23,14 @@ export interface FoundTable {
   readonly origin: TableOrigin
   /** The first thing that is wrong with it; absent where it is whole. */
   readonly damage: AuditFinding | undefined
-  /** How much of a damaged one is left. */
-  readonly rest?: { readonly blocks: number; readonly lostBlocks: number | undefined; readonly entries: number }
-  /** Its range deletions are, or may be, unreadable. */
-  readonly hasLostRangeTombstones: boolean
+  /** How much of a damaged one can be read. */
+  readonly rest?: TableRest
+}
+
+export interface TableRest {
+  readonly blocks: number
+  readonly entries: number
+  readonly rangeTombstones: number
 }
 
 /** Reads a whole table and judges it. */
@@ -40,23 +44,12 @@ export async function findTable(
   const path = `${directory}/${file}`
   const bytes = fs.statusSync(path)?.bytes ?? 0
   const { properties, damage } = await auditOf(fs, path, number, turn)
-  if (damage === undefined) {
-    return {
-      number,
-      file,
-      path,
-      bytes,
-      properties,
-      origin: originOf(properties),
-      damage,
-      hasLostRangeTombstones: false,
-    }
-  }
+  if (damage === undefined) return { number, file, path, bytes, properties, origin: originOf(properties), damage }
   const salvage = salvageOf(fs, { path, number })
-  const { blockCount: blocks, lostBlockCount: lostBlocks, entryCount: entries, hasLostRangeTombstones } = salvage
-  const origin = originOf(salvage.properties)
-  const rest = { blocks, lostBlocks, entries }
-  return { number, file, path, bytes, properties: salvage.properties, origin, damage, rest, hasLostRangeTombstones }
+  const { blockCount: blocks, entryCount: entries, rangeTombstones } = salvage
+  const rest = { blocks, entries, rangeTombstones: rangeTombstones.size }
+  const found = salvage.properties ?? properties
+  return { number, file, path, bytes, properties: found, origin: originOf(found), damage, rest }
 }
 
 /** What can be read of a damaged table. */

@@ -43,10 +43,6 @@ export class Ledger {
     return this.aside
   }
 
-  get hasLosses(): boolean {
-    return this.lost.length > 0
-  }
-
   /** The file stays where it is. */
   keep(file: string, what: string): void {
     this.kept.push({ file, what })

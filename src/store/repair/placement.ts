@@ -26,8 +26,6 @@ function isInOrder(levels: readonly (readonly TableMeta[])[], known: ReadonlySet
 /** Whether nothing on a deeper level is newer than a table that it overlaps. Requires: the level is in key order. */
 function isAbove(table: TableMeta, lower: readonly TableMeta[], known: ReadonlySet<FileNumber>): boolean {
   return overlappingRanges(lower, table).every(
-    (below) =>
-      table.lowestPosition > below.highestPosition ||
-      (known.has(table.number) && known.has(below.number)),
+    (below) => table.lowestPosition > below.highestPosition || (known.has(table.number) && known.has(below.number)),
   )
 }

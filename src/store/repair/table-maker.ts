@@ -1,6 +1,6 @@
-import { assert } from '../../bytes/errors.js'
-import type { Cursor } from '../../bytes/cursor.js'
 import type { CompressionName } from '../../bytes/compression.js'
+import type { Cursor } from '../../bytes/cursor.js'
+import { assert } from '../../bytes/errors.js'
 import type { EpochMs, FileNumber, Position, TreeId } from '../../bytes/units.js'
 import type { LogSalvage } from '../../log/log-salvage.js'
 import { KIND_TREE, operationKind, operationTree } from '../../log/operation.js'
@@ -15,10 +15,10 @@ import { type Lineage, originOf } from '../../tree/table-origin.js'
 import { TableOutput } from '../../tree/table-output.js'
 import { TABLE_BYTES } from '../../tree/tuning.js'
 import type { Turn } from '../turn.js'
+import { operationsOf } from './found-log.js'
 import type { FoundTable } from './found-table.js'
 import { salvageOf } from './found-table.js'
 import type { FoundTrees } from './found-trees.js'
-import { operationsOf } from './found-log.js'
 
 /** Nothing is thrown away because nobody reads it any more: a repair has no readers yet. */
 const NO_PINS: readonly Position[] = []
@@ -64,10 +64,15 @@ export class TableMaker {
       retired: [],
     }
     const output = new TableOutput(this.context, plan, salvage.rangeTombstones)
-    await this.copy(salvage.versionCursor(), output)
-    output.finish()
-    this.context.fs.syncDirectorySync(this.context.directory)
-    return output.tables
+    try {
+      await this.copy(salvage.versionCursor(), output)
+      output.finish()
+      this.context.fs.syncDirectorySync(this.context.directory)
+      return output.tables
+    } catch (error) {
+      output.abandon()
+      throw error
+    }
   }
 
   /** Tables of level 0 with everything that can be read of a segment of the log, one for each tree. */
@@ -90,7 +95,15 @@ export class TableMaker {
       older: [ALL_KEYS],
     }))
     return this.run(
-      runFlush(this.context, { kind: 'flush', id: 0, now: this.now, pins: NO_PINS, segment: number, parts }),
+      runFlush(this.context, {
+        kind: 'flush',
+        id: 0,
+        now: this.now,
+        pins: NO_PINS,
+        segment: number,
+        parts,
+        keptLogs: [],
+      }),
     )
   }
 

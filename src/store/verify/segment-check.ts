@@ -1,27 +1,36 @@
 import { ioError } from '../../bytes/errors.js'
+import type { FileNumber } from '../../bytes/units.js'
 import type { FileHandle, FileSystem } from '../../fs/file-system.js'
-import { LOG_HEADER_BYTES, readLogHeader } from '../../log/log-header.js'
+import { LOG_HEADER_BYTES, type LogHeader, readLogHeader } from '../../log/log-header.js'
 import { soundRecordLength } from '../../log/record.js'
-import type { Segment } from '../../log/segment.js'
 import type { Verification } from './verification.js'
 
+/** A segment of which the store knows how far it was written. */
+export interface WrittenSegment {
+  readonly path: string
+  readonly number: FileNumber
+  readonly header: LogHeader
+  /** May shrink while it is checked, on a disk that fails. */
+  readonly written: number
+}
+
 /**
- * Reads a segment that the store has in memory from the disk again, up to where it was written: all records must be there and
- * sound. `wasFlushed` says whether a missing segment is missing rightly.
+ * Reads a segment from the disk again, up to where it was written: all records must be there and sound. `wasRemoved` says whether
+ * a missing segment is missing rightly.
  */
 export async function checkSegment(
   verification: Verification,
   fs: FileSystem,
-  segment: Segment,
-  wasFlushed: () => boolean,
+  segment: WrittenSegment,
+  wasRemoved: () => boolean,
 ): Promise<void> {
-  const { path, number, base } = segment
+  const { path, number, header } = segment
   let file: FileHandle
   try {
     file = fs.openSync(path, 'read')
   } catch (error) {
     if (fs.statusSync(path) !== undefined) verification.addError(path, ioError(error, 'open', path))
-    else if (!wasFlushed()) verification.add(path, 'the store still needs this segment of its log, but it is not there')
+    else if (!wasRemoved()) verification.add(path, 'the store still needs this segment of its log, but it is not there')
     return
   }
   verification.checked++
@@ -33,7 +42,7 @@ export async function checkSegment(
     // A failing disk may have made the store take back what it had written.
     const end = Math.min(written, segment.written)
     for (let offset = LOG_HEADER_BYTES; offset < end; ) {
-      const recordBytes = soundRecordLength(bytes, offset, length, number, base + offset)
+      const recordBytes = soundRecordLength(bytes, offset, length, number, header.base + offset)
       if (recordBytes === 0) {
         verification.add(path, `no sound record stands here, though the log was written up to ${end}`, offset)
         return
@@ -48,7 +57,7 @@ export async function checkSegment(
   }
 }
 
-function hasItsHeader(verification: Verification, bytes: Uint8Array, length: number, segment: Segment): boolean {
+function hasItsHeader(verification: Verification, bytes: Uint8Array, length: number, segment: WrittenSegment): boolean {
   const { path, header } = segment
   const found = verification.attempt(path, () => readLogHeader(bytes, length, header.magic, path) ?? 'missing')
   if (found === undefined) return false

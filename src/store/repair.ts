@@ -1,0 +1,82 @@
+import { systemClock } from '../bytes/clock.js'
+import { invalid, ioError, SiltstoneError } from '../bytes/errors.js'
+import { loadHash } from '../bytes/hash.js'
+import type { FileLock, FileSystem } from '../fs/file-system.js'
+import { CURRENT, LOCK, parseStoreFile, UNFINISHED } from '../tree/file-names.js'
+import { unfinishedStore } from '../tree/manifest-file.js'
+import { describe } from './encoding.js'
+import { locate } from './open-engine.js'
+import { bookRepair } from './repair/bookkeeping.js'
+import { install } from './repair/installation.js'
+import { takeInventory } from './repair/inventory.js'
+import type { RepairReport } from './repair/ledger.js'
+import { Rebuild } from './repair/rebuild.js'
+import { Rehearsal } from './repair/rehearsal.js'
+import { Survey } from './repair/survey.js'
+import { Turn } from './turn.js'
+
+/** What `repair` takes. */
+export interface RepairOptions {
+  /** Report what a repair would do, and change nothing (default false). */
+  dryRun?: boolean
+  /** Where the files are: the disk by default. */
+  fs?: FileSystem
+}
+
+/**
+ * Makes a damaged store one that opens again, with everything in it that can still be read: sound tables, sound blocks of
+ * damaged ones, sound commits of the log, those behind a damaged place too. What it cannot use, and every original of what it
+ * replaces, is kept in the folder `lost` of the store.
+ *
+ * Says of each file what was kept of it and what was lost; a store that nothing is wrong with stays as it is. An open store is
+ * refused with `SILT_LOCKED`, a directory without any file of a store with `SILT_NOT_FOUND`.
+ *
+ * @example
+ * const { lost } = await repair('./data', { dryRun: true })
+ * for (const { file, offset, reason } of lost) console.error(file, offset, reason)
+ * await repair('./data')
+ */
+export async function repair(path: string, options: RepairOptions = {}): Promise<RepairReport> {
+  const { dryRun = false } = options
+  if (typeof dryRun !== 'boolean') throw invalid(`Option dryRun must be true or false, not ${describe(dryRun)}`)
+  await loadHash()
+  const { fs, directory } = locate(path, options.fs)
+  let lock: FileLock | undefined
+  try {
+    requireFiles(fs, directory)
+    lock = await fs.lock(directory)
+    return await repairLocked(fs, directory, dryRun)
+  } catch (error) {
+    throw ioError(error, 'repair the store in', directory)
+  } finally {
+    await lock?.release()
+  }
+}
+
+async function repairLocked(fs: FileSystem, directory: string, dryRun: boolean): Promise<RepairReport> {
+  const turn = new Turn()
+  const survey = new Survey(await takeInventory(fs, directory, turn))
+  if (survey.isIntact) return bookRepair(fs, directory, survey, undefined).report()
+  const now = systemClock.now()
+  const rebuild = new Rebuild(dryRun ? new Rehearsal(fs) : fs, directory, survey, now, turn)
+  const rebuilt = await rebuild.run(dryRun)
+  const ledger = bookRepair(fs, directory, survey, rebuilt)
+  if (!dryRun) {
+    const { state, number } = rebuilt
+    await install({ fs, directory, now, number, state, moves: ledger.moves })
+    rebuild.removeUnnamed(state)
+  }
+  return ledger.report()
+}
+
+function requireFiles(fs: FileSystem, directory: string): void {
+  const status = fs.statusSync(directory)
+  if (status?.isDirectory === false) {
+    throw new SiltstoneError('SILT_IO', `${directory} is a file; a store needs a directory`)
+  }
+  const names = status === undefined ? [] : fs.listSync(directory)
+  // What was never complete would come out as a store in which nothing tells what is missing.
+  if (names.includes(UNFINISHED) && !names.includes(CURRENT)) throw unfinishedStore(directory)
+  if (names.some((name) => name !== LOCK && parseStoreFile(name) !== undefined)) return
+  throw new SiltstoneError('SILT_NOT_FOUND', `There are no files of a store in ${directory}; check the path`)
+}

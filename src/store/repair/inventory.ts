@@ -1,0 +1,41 @@
+import type { FileNumber } from '../../bytes/units.js'
+import type { FileSystem } from '../../fs/file-system.js'
+import type { LogSalvage } from '../../log/log-salvage.js'
+import { parseStoreFile } from '../../tree/file-names.js'
+import { LOST_FOLDER, nameBeforeLost } from '../lost-folder.js'
+import type { Turn } from '../turn.js'
+import { findSegments } from './found-log.js'
+import { type FoundCurrent, type FoundManifest, findCurrent, findManifests } from './found-manifest.js'
+import { type FoundTable, findTable } from './found-table.js'
+
+/** Everything in the directory of a store, read from end to end. */
+export interface Inventory {
+  readonly current: FoundCurrent
+  readonly manifests: readonly FoundManifest[]
+  readonly tables: readonly FoundTable[]
+  readonly segments: readonly LogSalvage[]
+  /** The highest number that any file has or had. */
+  readonly highestNumber: FileNumber
+}
+
+export async function takeInventory(fs: FileSystem, directory: string, turn: Turn): Promise<Inventory> {
+  const tables: FoundTable[] = []
+  for (const name of fs.listSync(directory).sort()) {
+    const file = parseStoreFile(name)
+    if (file?.kind === 'table') tables.push(await findTable(fs, directory, file.number, turn))
+  }
+  return {
+    current: findCurrent(fs, directory),
+    manifests: findManifests(fs, directory),
+    tables,
+    segments: findSegments(fs, directory),
+    highestNumber: highestNumber(fs, directory),
+  }
+}
+
+function highestNumber(fs: FileSystem, directory: string): FileNumber {
+  const lost = `${directory}/${LOST_FOLDER}`
+  const lostNames = fs.statusSync(lost)?.isDirectory ? fs.listSync(lost) : []
+  const names = [...fs.listSync(directory), ...lostNames, ...lostNames.map(nameBeforeLost)]
+  return names.reduce((highest, name) => Math.max(highest, parseStoreFile(name)?.number ?? 0), 0)
+}
