@@ -101,7 +101,8 @@ export class CommitLog {
       this.tailUncut = true
       try {
         this.cutTail()
-      } catch {
+      } catch (uncut) {
+        if (hasFailed(uncut)) throw uncut
         // Tried again before the next write; until then this one's error says enough.
       }
       throw ioError(error, 'write', current.path)
@@ -109,6 +110,7 @@ export class CommitLog {
     current.written = current.end
   }
 
+  /** On the disk too: a loss of power would bring back what was only cut off in the page cache. */
   private cutTail(): void {
     if (!this.tailUncut) return
     const { current } = this
@@ -119,6 +121,16 @@ export class CommitLog {
       throw ioError(error, 'cut a failed write off', current.path)
     }
     this.tailUncut = false
+    try {
+      current.file!.syncSync()
+    } catch (error) {
+      this.dropPending()
+      throw new SiltstoneError(
+        'SILT_FAILED',
+        `Could not sync ${current.path} after a failed write was cut off, so it is not known what of it is on disk. Reading goes on; close the store, check the disk and open it again to write`,
+        { cause: error, file: current.path },
+      )
+    }
   }
 
   /** Whether `sync` has anything to do. */
@@ -252,6 +264,10 @@ export function createSegment(
   } catch (error) {
     throw ioError(error, 'create', path)
   }
+}
+
+function hasFailed(error: unknown): boolean {
+  return error instanceof SiltstoneError && error.code === 'SILT_FAILED'
 }
 
 /** Writes a range of a segment's memory to the same place in its file, however many calls that takes. */

@@ -19,22 +19,43 @@ export interface CommitTarget {
 /** Records that have become visible: those between two offsets of a segment. */
 export type CommitListeners = Listeners<[segment: Segment, start: number, end: number]>
 
+/** Hears how its commit ended, in the moment in which that is settled and before anything else can be issued. */
+export interface CommitOutcome {
+  /** The commit is visible. */
+  committed(): void
+  /** Nothing of it ever will be. Of several commits that are refused together the last one issued hears of it first. */
+  refused(error: unknown): void
+}
+
 /** Writes that share one `writeSync`, one fdatasync if anyone asked for it, and one promise. */
 class Group {
   /** Where its records begin in the active segment. */
   readonly start: number
   end = 0
   sync = false
+  isVisible = false
   readonly done: Promise<void>
-  resolve!: () => void
-  reject!: (error: unknown) => void
+  /** In the order in which the commits were issued. */
+  outcomes: CommitOutcome[] = []
+  private resolve!: () => void
+  private fail!: (error: unknown) => void
 
   constructor(start: number) {
     this.start = start
     this.done = new Promise((resolve, reject) => {
       this.resolve = resolve
-      this.reject = reject
+      this.fail = reject
     })
+  }
+
+  settle(): void {
+    for (const outcome of this.outcomes) outcome.committed()
+    this.resolve()
+  }
+
+  reject(error: unknown): void {
+    for (const outcome of this.outcomes.toReversed()) outcome.refused(error)
+    this.fail(error)
   }
 }
 
@@ -82,6 +103,11 @@ export class CommitPipeline {
     this.refusal ??= error
   }
 
+  /** Whether no write is taken any more. */
+  get isRefusing(): boolean {
+    return this.refusal !== undefined
+  }
+
   /** Throws what writes are refused with, if they are. */
   checkUsable(): void {
     if (this.refusal !== undefined) throw this.refusal
@@ -92,7 +118,7 @@ export class CommitPipeline {
     if (this.refusal !== undefined) throw this.refusal
     if (!this.log.fits(payloadBytes)) {
       this.drain(false)
-      this.target.makeRoom(payloadBytes)
+      this.makeRoom(payloadBytes)
     }
     return this.log.beginRecord()
   }
@@ -103,20 +129,21 @@ export class CommitPipeline {
   }
 
   /** Commits the record begun last with the group of this turn. */
-  commit(payloadEnd: number, operationCount: number, sync: boolean): Promise<void> {
+  commit(payloadEnd: number, operationCount: number, sync: boolean, outcome?: CommitOutcome): Promise<void> {
     const group = this.gather(payloadEnd, operationCount)
+    if (outcome !== undefined) group.outcomes.push(outcome)
     if (sync) group.sync = true
     if (!this.scheduled && this.syncing === undefined) this.schedule()
     return group.done
   }
 
   /** Commits the record begun last, and all before it, before it returns. */
-  commitSync(payloadEnd: number, operationCount: number, sync: boolean): void {
-    if (this.gathering === undefined && this.syncing === undefined && !sync) {
+  commitSync(payloadEnd: number, operationCount: number, sync: boolean, outcome?: CommitOutcome): void {
+    if (this.gathering === undefined && this.syncing === undefined && !sync && outcome === undefined) {
       // One put after the other on this thread: no group, no promise.
       const start = this.log.active.end
       this.log.endRecord(payloadEnd, operationCount)
-      this.log.writePending()
+      this.writePending()
       this.publish(start, payloadEnd)
       this.admission.chargeSync(payloadEnd - start)
       return
@@ -124,6 +151,7 @@ export class CommitPipeline {
     const group = this.gather(payloadEnd, operationCount)
     // The promise is for those who gathered before; this caller gets the error thrown.
     group.done.catch(() => {})
+    if (outcome !== undefined) group.outcomes.push(outcome)
     if (sync) group.sync = true
     this.drain(true)
   }
@@ -133,6 +161,12 @@ export class CommitPipeline {
     while (this.gathering !== undefined || this.syncing !== undefined) {
       await (this.syncing ?? this.gathering)!.done.catch(() => {})
     }
+  }
+
+  /** Resolves when everything issued so far is committed or refused, whatever is issued meanwhile. */
+  async issued(): Promise<void> {
+    // A group that gathers stands behind the one that is being synced.
+    await (this.gathering ?? this.syncing)?.done.catch(() => {})
   }
 
   private gather(payloadEnd: number, operationCount: number): Group {
@@ -164,12 +198,37 @@ export class CommitPipeline {
 
   private write(group: Group): boolean {
     try {
-      this.log.writePending()
+      this.writePending()
       return true
     } catch (error) {
       group.reject(error)
       return false
     }
+  }
+
+  private makeRoom(payloadBytes: number): void {
+    try {
+      this.target.makeRoom(payloadBytes)
+    } catch (error) {
+      throw this.heeded(error)
+    }
+  }
+
+  private writePending(): void {
+    try {
+      this.log.writePending()
+    } catch (error) {
+      throw this.heeded(error)
+    }
+  }
+
+  /** Most errors refuse the group that they befall alone; one that says that the disk is not to be trusted ends all writing. */
+  private heeded(error: unknown): unknown {
+    if (error instanceof SiltstoneError && error.code === 'SILT_FAILED') {
+      this.refuse(error)
+      this.target.fail(error)
+    }
+    return error
   }
 
   private syncThenSettle(group: Group): void {
@@ -199,7 +258,7 @@ export class CommitPipeline {
     if (group === undefined) return
     this.gathering = undefined
     try {
-      this.log.writePending()
+      this.writePending()
     } catch (error) {
       group.reject(error)
       if (mustSucceed) throw error
@@ -231,10 +290,10 @@ export class CommitPipeline {
     this.gathering = undefined
     this.syncing = undefined
     // What is visible stays; what never became visible must not come back with the next opening.
-    if (this.log.active.base + group.start === this.visible) this.cutBack(group.start)
-    else this.log.dropPending()
-    group.reject(error)
+    if (group.isVisible) this.log.dropPending()
+    else this.cutBack(group.start)
     gathering?.reject(error)
+    group.reject(error)
     this.target.fail(error)
   }
 
@@ -248,7 +307,8 @@ export class CommitPipeline {
 
   private settle(group: Group): void {
     this.publish(group.start, group.end)
-    group.resolve()
+    group.isVisible = true
+    group.settle()
   }
 
   private publish(start: number, end: number): void {
