@@ -88,9 +88,15 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     this.plan = plan
     this.left = plan.limit
     this.view = new View(engine, plan.state, plan.position)
-    this.walk = new Walk(this.view.sources(plan.range, plan.overlay), plan.range, plan.reverse, (range) =>
-      plan.state.tree?.hintTombstones(range),
-    )
+    try {
+      this.walk = new Walk(this.view.sources(plan.range, plan.overlay), plan.range, plan.reverse, (range) =>
+        plan.state.tree?.hintTombstones(range),
+      )
+    } catch (error) {
+      // A table could not be opened. What nobody can close must not hold on to anything.
+      this.view.release()
+      throw error
+    }
     engine.scans.add(this)
   }
 

@@ -70,7 +70,12 @@ export class Manifest {
   /** Makes the first manifest of a store, durable on return. */
   static create(environment: ManifestEnvironment, state: ManifestState): Manifest {
     const manifest = new Manifest(environment, state)
-    manifest.commitSync({})
+    try {
+      manifest.commitSync({})
+    } catch (error) {
+      manifest.close()
+      throw error
+    }
     return manifest
   }
 
