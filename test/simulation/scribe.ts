@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { type Database, type OpenOptions, open } from '../../src/index.js'
+import { type Database, type OpenOptions, open, SiltstoneError } from '../../src/index.js'
 import { type Change, type Commit, type Content, History } from './history.js'
 import { Ledger } from './ledger.js'
 import { ManualClock } from './manual-clock.js'
@@ -68,7 +68,16 @@ export class Scribe {
   async open(options: OpenOptions = {}): Promise<void> {
     const { disk, clock, past } = this
     const every: OpenOptions = { writeBufferBytes: 64 * 1024, blockBytes: 512, fs: disk, clock, executor: 'inline' }
-    this.database = await this.until(open(STORE, { ...every, ...past.options, ...options }))
+    const opening = (): Promise<Database> => this.until(open(STORE, { ...every, ...past.options, ...options }))
+    try {
+      this.database = await opening()
+    } catch (error) {
+      this.refused(error)
+      past.ledger.watch(disk)
+      expect(disk.openPaths, 'files that a refused opening leaves open').toEqual([])
+      expect(clock.waiting, 'timers that a refused opening leaves set').toBe(0)
+      this.database = await opening()
+    }
     past.ledger.begin(this.db)
   }
 
@@ -77,24 +86,36 @@ export class Scribe {
     const issued = this.history.length
     const { db } = this
     this.database = undefined
-    await this.until(db.close())
+    const done = await this.attempt(() => db.close())
+    expect(this.disk.openPaths, 'files that stay open').toEqual([])
+    expect(this.clock.waiting, 'timers that stay set').toBe(0)
     this.past.ledger.settle()
-    this.history.secure(issued)
+    if (done) this.history.secure(issued)
   }
 
   async flush(): Promise<void> {
     const issued = this.history.length
-    await this.until(this.db.flush())
     // What stands in tables needs no log.
-    this.history.secure(issued)
+    if (await this.attempt(() => this.db.flush())) this.history.secure(issued)
   }
 
-  compact(kind: 'minor' | 'major'): Promise<void> {
-    return this.until(this.db.compact({ kind }))
+  async compact(kind: 'minor' | 'major'): Promise<void> {
+    await this.attempt(() => this.db.compact({ kind }))
   }
 
-  idle(): Promise<void> {
-    return this.until(this.db.idle())
+  async idle(): Promise<void> {
+    await this.attempt(() => this.db.idle())
+  }
+
+  /** Does something that may be refused, and says whether it was done. */
+  async attempt(act: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await this.until(act())
+      return true
+    } catch (error) {
+      this.refused(error)
+      return false
+    }
   }
 
   /** A value that nobody else has written, about `bytes` long. */
@@ -116,7 +137,7 @@ export class Scribe {
     try {
       this.db.putSync(key, value, { sync })
     } catch (error) {
-      this.refused(commit, error)
+      this.refused(error, commit)
       return
     }
     this.history.acknowledge(commit, sync)
@@ -161,24 +182,38 @@ export class Scribe {
     try {
       await this.until(write())
     } catch (error) {
-      this.refused(commit, error)
+      this.refused(error, commit)
       return
     }
     this.history.acknowledge(commit, sync)
   }
 
   /** Of what a crash interrupts nobody knows whether it was done. */
-  private refused(commit: Commit, error: unknown): void {
+  private refused(error: unknown, commit?: Commit): void {
     if (this.disk.crashed) throw new SessionOver()
     if (this.onRefusal === undefined) throw error
-    commit.refused = true
+    if (commit !== undefined) commit.refused = true
     this.onRefusal(error)
   }
 
   // Reading.
 
-  /** Everything in the store, read with a scan; and again key by key and backwards, which take other ways. */
+  /** Everything in the store. A reading that was refused is tried once more. */
   async content(): Promise<Content> {
+    const { pins } = this.db.engine
+    const held = pins.size
+    try {
+      return await this.readAll()
+    } catch (error) {
+      if (!(error instanceof SiltstoneError)) throw error
+      this.refused(error)
+      expect(pins.size, 'pins that a refused reading leaves').toBe(held)
+      return this.readAll()
+    }
+  }
+
+  /** Reads with a scan; and again key by key and backwards, which take other ways. */
+  private async readAll(): Promise<Content> {
     const { db } = this
     const content = new Map<string, ReadonlyMap<string, string>>()
     for (const name of ['', ...db.keyspaceNames()]) {

@@ -186,14 +186,12 @@ const expiring: Workload = {
 const snapshots: Workload = {
   name: 'snapshots and scans that stay open meanwhile',
   async run(scribe, random) {
-    const { db } = scribe
     const open = []
     for (let round = 0; round < 4; round++) {
       for (let i = 0; i < 10; i++) await scribe.put(key(random, 25), scribe.value(200), { sync: i === 3 })
       await scribe.del(key(random, 25))
-      open.push(db.snapshot())
-      const scan = db.entries()
-      await scribe.until(scan.nextMany(1))
+      open.push(scribe.db.snapshot())
+      await scribe.attempt(async () => scribe.db.entries().nextMany(1))
       await scribe.flush()
       if (round === 2) open.shift()!.close()
     }
