@@ -8,6 +8,7 @@ import { openEngine } from './open-engine.js'
 import {
   type KeyspaceOptions,
   type OpenOptions,
+  resolveCompactOptions,
   resolveKeyspaceOptions,
   resolveOpenOptions,
   type StoreOptions,
@@ -155,10 +156,7 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   async compact(options: CompactOptions<K> = {}): Promise<void> {
     const { engine } = this
     engine.checkOpen()
-    const { kind = 'major', gte, lt } = options
-    if (kind !== 'major' && kind !== 'minor') {
-      throw invalid(`Option kind must be 'minor' or 'major', not ${describe(kind)}`)
-    }
+    const { kind = 'major', gte, lt } = resolveCompactOptions(options)
     const whole = gte === undefined && lt === undefined
     const range = whole ? ALL_KEYS : resolveRange(this.keyEncoding, { gte, lt } as RangeOptions<K>)
     await engine.flush()

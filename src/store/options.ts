@@ -183,6 +183,13 @@ export function checkClearOptions(options: object): void {
   checked(options, clearChecks, 'clear')
 }
 
+const compactChecks: Record<string, Check> = { gte: asIs, lt: asIs, kind: oneOf('major', 'minor') }
+
+/** Checks the options of `compact`. */
+export function resolveCompactOptions(options: object): { gte?: unknown; lt?: unknown; kind?: 'major' | 'minor' } {
+  return checked(options, compactChecks, 'compact')
+}
+
 /** The given options without those left undefined. Refuses what is not known, and names what may have been meant. */
 export function checked(options: object, checks: Record<string, Check>, where: string): Record<string, unknown> {
   if (typeof options !== 'object' || options === null) {
