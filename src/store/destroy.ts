@@ -1,6 +1,6 @@
 import { ioError, SiltstoneError } from '../bytes/errors.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
-import { CURRENT, LOCK, parseStoreFile } from '../tree/file-names.js'
+import { CURRENT, LOCK, parseStoreFile, UNFINISHED } from '../tree/file-names.js'
 import { isLostName, LOST_FOLDER } from './lost-folder.js'
 import { locate } from './open-engine.js'
 
@@ -30,8 +30,10 @@ export async function destroy(path: string, options: { fs?: FileSystem } = {}): 
 }
 
 function removeStore(fs: FileSystem, directory: string): void {
-  // CURRENT goes last: a destruction that was interrupted leaves a store that says what is missing, and can be repeated.
-  const names = fs.listSync(directory).sort((a, b) => Number(a === CURRENT) - Number(b === CURRENT))
+  // CURRENT goes last: a destruction that was interrupted leaves a store that says what is missing, and can be repeated. So does
+  // what stands in its place where the store was never complete.
+  const isLast = (name: string): number => Number(name === CURRENT || name === UNFINISHED)
+  const names = fs.listSync(directory).sort((a, b) => isLast(a) - isLast(b))
   for (const name of names) {
     if (name !== LOCK && parseStoreFile(name) !== undefined) fs.removeSync(`${directory}/${name}`)
   }

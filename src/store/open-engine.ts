@@ -1,7 +1,8 @@
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { invalid, ioError, SiltstoneError } from '../bytes/errors.js'
 import { loadHash } from '../bytes/hash.js'
 import { diskFileSystem } from '../fs/disk-file-system.js'
+import { makeDurableDirectory } from '../fs/durable-directory.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
 import { MemoryFileSystem } from '../fs/memory-file-system.js'
 import { BlockCache } from '../table/block-cache.js'
@@ -137,16 +138,6 @@ function prepareDirectory(fs: FileSystem, directory: string, options: StoreOptio
   } catch (error) {
     throw ioError(error, 'prepare', directory)
   }
-}
-
-/** Makes the directory and those above it, and their names durable: a synced write is worth nothing in a folder that is lost. */
-function makeDurableDirectory(fs: FileSystem, directory: string): void {
-  const parents: string[] = []
-  for (let at = directory; fs.statusSync(at) === undefined && dirname(at) !== at; at = dirname(at)) {
-    parents.unshift(dirname(at))
-  }
-  fs.makeDirectorySync(directory)
-  for (const parent of parents) fs.syncDirectorySync(parent)
 }
 
 function requireStore(fs: FileSystem, directory: string): void {
