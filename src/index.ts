@@ -15,7 +15,14 @@ export type { RangeOptions } from './store/bounds.js'
 export type { CheckpointReport } from './store/checkpoint.js'
 export { type CompactOptions, Database, open } from './store/database.js'
 export { destroy } from './store/destroy.js'
-export type { CustomEncoding, EncodingName, EncodingOption } from './store/encoding.js'
+export type {
+  AnyEncoding,
+  CustomEncoding,
+  Decoded,
+  EncodingName,
+  EncodingOption,
+  EncodingOptions,
+} from './store/encoding.js'
 export { Keyspace, type PutOptions } from './store/keyspace.js'
 export type { KeyspaceOptions, OpenOptions } from './store/options.js'
 export type { Reader, ReadOptions, ReadPoint } from './store/reader.js'

@@ -2,7 +2,14 @@ import { invalid } from '../bytes/errors.js'
 import { ALL_KEYS } from '../tree/key-range.js'
 import { type RangeOptions, resolveRange } from './bounds.js'
 import { type CheckpointReport, makeCheckpoint } from './checkpoint.js'
-import { describe, type EncodingOption, resolveEncoding } from './encoding.js'
+import {
+  type AnyEncoding,
+  type Decoded,
+  describe,
+  type EncodingOption,
+  type EncodingOptions,
+  resolveEncoding,
+} from './encoding.js'
 import type { Engine } from './engine.js'
 import { Keyspace } from './keyspace.js'
 import { IN_MEMORY, locate, openEngine } from './open-engine.js'
@@ -75,6 +82,11 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
    * @example
    * const scores = db.keyspace<string, number>('scores', { valueEncoding: 'json' })
    */
+  keyspace<const KE extends AnyEncoding = undefined, const VE extends AnyEncoding = undefined>(
+    name: string,
+    options?: Omit<KeyspaceOptions, keyof EncodingOptions<KE, VE>> & EncodingOptions<KE, VE>,
+  ): Keyspace<Decoded<KE, K>, Decoded<VE, V>>
+  keyspace<K2 = K, V2 = V>(name: string, options?: KeyspaceOptions<K2, V2>): Keyspace<K2, V2>
   keyspace<K2 = K, V2 = V>(name: string, options: KeyspaceOptions<K2, V2> = {}): Keyspace<K2, V2> {
     this.engine.checkOpen()
     if (typeof name !== 'string' || name === '') {
@@ -269,6 +281,11 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
  * @example
  * const users = await open<string, User>('./data', { valueEncoding: 'json' })
  */
+export function open<const KE extends AnyEncoding = undefined, const VE extends AnyEncoding = undefined>(
+  path: string,
+  options?: Omit<OpenOptions, keyof EncodingOptions<KE, VE>> & EncodingOptions<KE, VE>,
+): Promise<Database<Decoded<KE, string>, Decoded<VE, string>>>
+export function open<K = string, V = string>(path: string, options?: OpenOptions<K, V>): Promise<Database<K, V>>
 export async function open<K = string, V = string>(
   path: string,
   options: OpenOptions<K, V> = {},

@@ -13,6 +13,40 @@ export type EncodingName = 'utf8' | 'buffer' | 'view' | 'json'
 /** What `keyEncoding` and `valueEncoding` take. */
 export type EncodingOption<T = unknown> = EncodingName | CustomEncoding<T>
 
+/** Any encoding, or none. */
+// biome-ignore lint/suspicious/noExplicitAny: functions of a user's own take and give what they like
+export type AnyEncoding = EncodingOption<any> | undefined
+
+/** What is read through an encoding. `Otherwise` stands where none was given. */
+export type Decoded<E, Otherwise> = [E] extends [undefined]
+  ? Otherwise
+  : [EncodingName] extends [E]
+    ? DecodedByFunctions<E>
+    : DecodedByName<E, Otherwise>
+
+type DecodedByName<E, Otherwise> = E extends undefined
+  ? Otherwise
+  : E extends EncodingName
+    ? NamedTypes[E]
+    : DecodedByFunctions<E>
+
+/** Of an option that could be anything, what its functions would give: that is what it was declared with. */
+type DecodedByFunctions<E> = E extends { decode(bytes: Uint8Array): infer T } ? T : never
+
+interface NamedTypes {
+  utf8: string
+  buffer: Buffer
+  view: Uint8Array
+  // biome-ignore lint/suspicious/noExplicitAny: as JSON.parse has it; `open<string, User>` says more
+  json: any
+}
+
+/** The options that decide what keys and values are. */
+export interface EncodingOptions<KE, VE> {
+  keyEncoding?: KE
+  valueEncoding?: VE
+}
+
 /** What the store makes of an encoding: bytes or text on the way in, a value of the caller's own on the way out. */
 export interface Encoding<T> {
   /** Requires: neither null nor undefined. */

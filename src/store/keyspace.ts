@@ -2,7 +2,15 @@ import { invalid } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import { Batch, type BatchOperation, writeOperations } from './batch.js'
 import { isEmptyRange, type RangeOptions, resolveRange } from './bounds.js'
-import { describe, type Encoding, type EncodingOption, resolveEncoding } from './encoding.js'
+import {
+  type AnyEncoding,
+  type Decoded,
+  describe,
+  type Encoding,
+  type EncodingOption,
+  type EncodingOptions,
+  resolveEncoding,
+} from './encoding.js'
 import type { Engine } from './engine.js'
 import {
   checkSizes,
@@ -62,10 +70,11 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
    * @example
    * const raw = db.as({ valueEncoding: 'buffer' })
    */
-  as<K2 = K, V2 = V>(encodings: {
-    keyEncoding?: EncodingOption<K2>
-    valueEncoding?: EncodingOption<V2>
-  }): Keyspace<K2, V2> {
+  as<const KE extends AnyEncoding = undefined, const VE extends AnyEncoding = undefined>(
+    encodings: EncodingOptions<KE, VE>,
+  ): Keyspace<Decoded<KE, K>, Decoded<VE, V>>
+  as<K2 = K, V2 = V>(encodings: EncodingOptions<EncodingOption<K2>, EncodingOption<V2>>): Keyspace<K2, V2>
+  as<K2 = K, V2 = V>(encodings: EncodingOptions<EncodingOption<K2>, EncodingOption<V2>>): Keyspace<K2, V2> {
     const { keyEncoding, valueEncoding } = encodings
     return new Keyspace(
       this.engine,
