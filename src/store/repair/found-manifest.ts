@@ -84,7 +84,12 @@ function isBorneOut(
   return (
     [...tables.keys()].every((number) => present.has(number)) &&
     segments.every(({ header }) => header === undefined || header.lastEdit <= edit) &&
-    (logFrom === 0 || hasSegment(logFrom)) &&
+    (logFrom === 0 ? beginsTheLog(segments[0], present) : hasSegment(logFrom)) &&
     (clean === null || hasSegment(clean.segment))
   )
+}
+
+/** Before the first flush the log is there from its first byte on, and no table is. */
+function beginsTheLog(first: LogSalvage | undefined, present: ReadonlySet<FileNumber>): boolean {
+  return first === undefined ? present.size === 0 : first.header?.previousEnd === 0
 }

@@ -34,23 +34,23 @@ export class DamagedStore {
   }
 
   put(i: number, value: string): void {
-    this.db.putSync(keyOf(i), value)
     this.model.set(keyOf(i), value)
+    this.db.putSync(keyOf(i), value)
   }
 
   del(i: number): void {
-    this.db.delSync(keyOf(i))
     this.model.delete(keyOf(i))
+    this.db.delSync(keyOf(i))
   }
 
   clear(from: number, to: number): void {
-    this.db.clearSync({ gte: keyOf(from), lt: keyOf(to) })
     for (const key of [...this.model.keys()]) if (key >= keyOf(from) && key < keyOf(to)) this.model.delete(key)
+    this.db.clearSync({ gte: keyOf(from), lt: keyOf(to) })
   }
 
   putOther(i: number, value: string): void {
-    this.db.keyspace(OTHER, { compaction: 'tiered' }).putSync(keyOf(i), value)
     this.other.set(keyOf(i), value)
+    this.db.keyspace(OTHER, { compaction: 'tiered' }).putSync(keyOf(i), value)
   }
 
   /** Puts, overwrites, deletes: a few hundred operations on a thousand keys. */
