@@ -1,6 +1,8 @@
 import { invalid } from '../bytes/errors.js'
 import { ALL_KEYS } from '../tree/key-range.js'
 import { type RangeOptions, resolveRange } from './bounds.js'
+import type { Commit, Encodings } from './changes/change.js'
+import { ChangeFeed, type ChangesOptions } from './changes/change-feed.js'
 import { type CheckpointReport, makeCheckpoint } from './checkpoint.js'
 import {
   type AnyEncoding,
@@ -14,6 +16,7 @@ import type { Engine } from './engine.js'
 import { Keyspace } from './keyspace.js'
 import { IN_MEMORY, locate, openEngine } from './open-engine.js'
 import {
+  checkChangesOptions,
   type KeyspaceOptions,
   type OpenOptions,
   resolveCompactOptions,
@@ -21,6 +24,7 @@ import {
   resolveOpenOptions,
   type StoreOptions,
 } from './options.js'
+import { PullStream } from './pull-stream.js'
 import type { RecoveryReport } from './recover.js'
 import { Snapshot } from './snapshot.js'
 import { collectStats, type StoreStats } from './stats.js'
@@ -152,6 +156,34 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
    */
   transactionSync<T>(run: (transaction: Transaction<K, V>) => T, options: TransactionOptions = {}): T {
     return transactSync(this, run, options)
+  }
+
+  /**
+   * Every commit, whole and once, in order: what each batch, transaction or single write did to which keyspace. Keys and values are read
+   * with the encodings of the handle that was made last for their keyspace. `position` is where to go on with `since`, in this
+   * session or any later one; what was expired, flushed or compacted since makes no difference.
+   *
+   * How far back it goes is up to `logRetention`: without it, to what is not in tables yet. Nothing is ever skipped; where what
+   * follows is not all there any more, the loop fails with `SILT_GONE`. A loop that has seen everything ends when the store is
+   * closed; one that has not fails with `SILT_NOT_OPEN`.
+   *
+   * @example
+   * await db.put('a', '1')
+   * for await (const { position, operations } of db.changes({ since: 0, follow: false })) {
+   *   for (const operation of operations) console.log(position, operation.type, operation.keyspace)
+   * }
+   */
+  changes<K2 = K, V2 = V>(options: ChangesOptions = {}): PullStream<Commit<K2, V2>> {
+    const { engine } = this
+    engine.checkOpen()
+    checkChangesOptions(options)
+    const { since, follow = true, signal } = options
+    const feed = new ChangeFeed(engine, since, (keyspace) => this.encodingsOf(keyspace))
+    return new PullStream(engine, feed, { follow, signal }) as PullStream<Commit<K2, V2>>
+  }
+
+  private encodingsOf(keyspace: string): Encodings {
+    return this.handles.get(keyspace) ?? (this as unknown as Encodings)
   }
 
   /** Moves what is in memory into tables. The log does this by itself when a segment is full. */

@@ -117,6 +117,7 @@ export class Engine {
     this.forestInUse = parts.forest
     this.cacheInUse = parts.cache
     this.retainedInUse = parts.retained
+  private ended = false
     this.pins = parts.pins
     this.lock = parts.lock
     this.admission = new Admission(parts.clock)
@@ -460,8 +461,9 @@ export class Engine {
 
   // Reading.
 
-  get isClosed(): boolean {
-    return this.closedWith !== undefined
+  /** Whether `close` is done: nothing is committed any more, not even what was issued before. */
+  get hasEnded(): boolean {
+    return this.ended
   }
 
   /** Why the store cannot be read, if it cannot. */
@@ -564,3 +566,4 @@ export class Engine {
 function readOnlyError(): SiltstoneError {
   return new SiltstoneError('SILT_READ_ONLY', 'The store was opened with { readOnly: true }; open it without to write')
 }
+    this.ended = true

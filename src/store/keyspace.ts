@@ -24,9 +24,11 @@ import {
   putTree,
   treeByteBound,
 } from './operations.js'
-import { checkClearOptions } from './options.js'
+import { checkClearOptions, checkWatchOptions } from './options.js'
+import { PullStream } from './pull-stream.js'
 import { Reader } from './reader.js'
 import type { TreeState } from './tree-state.js'
+import { Watch, type WatchChange, type WatchOptions, type WatchTarget } from './watch/watch.js'
 import type { KeyspaceFamily, WriteOptions, WriteTarget } from './write-target.js'
 
 /** What `put` takes. */
@@ -185,6 +187,29 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   /** The same on this thread. */
   batchSync(operations: readonly BatchOperation<K, V>[], options?: WriteOptions): void {
     writeOperations(this, operations, options, true)
+  }
+
+  /**
+   * Follows what happens to one key, or to the keys of a range, from now on. Whoever is slow is told less, and never something old:
+   * of each key only the newest change waits, in the order of their commits. A range that was cleared is one change of type
+   * 'clear', with the part of it that is watched; of a single key it is a 'del'. An expiry is no change.
+   *
+   * What was left without a loop goes on gathering until the store is closed: leave the loop, or call `return()`.
+   *
+   * @example
+   * const watch = db.watch({ prefix: 'config:' })
+   * await db.put('config:color', 'blue')
+   * for await (const { type, key, value } of watch) {
+   *   console.log(type, key, value) // put config:color blue
+   *   break
+   * }
+   */
+  watch(target: WatchTarget<K> = {}, options: WatchOptions = {}): PullStream<WatchChange<K, V>> {
+    const { engine, state, keyEncoding, valueEncoding } = this
+    engine.checkOpen()
+    checkWatchOptions(target, options)
+    const watch = new Watch(engine, { state, keyEncoding, valueEncoding, target })
+    return new PullStream(engine, watch, { follow: true, signal: options.signal })
   }
 
   /** @internal */

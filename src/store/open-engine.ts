@@ -11,6 +11,7 @@ import { Forest, type ForestEnvironment } from '../tree/forest.js'
 import { Engine } from './engine.js'
 import type { StoreOptions } from './options.js'
 import { Pins } from './pins.js'
+import { RetainedLog } from './retained-log.js'
 import { type RecoveryReport, recoverForReading, recoverForWriting, StaleManifest } from './recover.js'
 
 /** An engine that is ready, and what it took to get there. */
@@ -119,7 +120,8 @@ function assemble(fs: FileSystem, directory: string, options: StoreOptions) {
     onChange: () => {},
   }
   const { clock, writeBufferBytes } = options
-  return { fs, directory, clock, writeBufferBytes, pins, cache, environment }
+  const retained = new RetainedLog(fs, clock, options.logRetention)
+  return { fs, directory, clock, writeBufferBytes, pins, cache, environment, retained }
 }
 
 /** Makes the directory where that is asked for; says whether a store is there. */

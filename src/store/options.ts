@@ -3,7 +3,9 @@ import type { CompressionName } from '../bytes/compression.js'
 import { invalid } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { CompactionStyle } from '../tree/tree-options.js'
+import type { ChangesOptions } from './changes/change-feed.js'
 import { describe, type EncodingOption } from './encoding.js'
+import type { LogRetention } from './retained-log.js'
 
 /** What `open` takes. Every option has a default that suits most stores. */
 export interface OpenOptions<K = string, V = string> {
@@ -35,6 +37,8 @@ export interface OpenOptions<K = string, V = string> {
   compaction?: CompactionStyle
   /** What a damaged commit log does (default 'point-in-time'): recover up to the damage and report it, or refuse. */
   recovery?: 'point-in-time' | 'strict'
+  /** How much of the commit log is kept for `changes` beyond what recovery needs (default: nothing). */
+  logRetention?: LogRetention
   /** Tables held open at once (default 256). */
   maxOpenFiles?: number
   /** Where the files are: the disk by default, or a file system of your own. */
@@ -71,6 +75,7 @@ export interface StoreOptions {
   readonly filterBitsPerKey: number
   readonly compaction: CompactionStyle
   readonly recovery: 'point-in-time' | 'strict'
+  readonly logRetention: LogRetention | undefined
   readonly maxOpenFiles: number
   readonly fs: FileSystem | undefined
   readonly clock: Clock
@@ -112,6 +117,24 @@ function having(what: string, ...methods: string[]): Check {
   }
 }
 
+/** At least 0, and no end to it where that is what is wanted. */
+function upTo(unit: string): Check {
+  return (value, name) => {
+    if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && (value as number) >= 0)) return value
+    throw invalid(`Option ${name} must be a whole number of ${unit}, or Infinity, not ${describe(value)}`)
+  }
+}
+
+const retentionChecks: Record<keyof LogRetention, Check> = { age: upTo('milliseconds'), bytes: upTo('bytes') }
+
+const logRetention: Check = (value) => {
+  const limits = checked(value as object, retentionChecks, 'logRetention')
+  if (Object.keys(limits).length === 0) {
+    throw invalid('Option logRetention must say an age in milliseconds, a number of bytes, or both')
+  }
+  return Object.freeze(limits)
+}
+
 const asIs: Check = (value) => value
 
 const compression = oneOf('none', 'lz4', 'deflate', 'zstd')
@@ -132,6 +155,7 @@ const openChecks: Record<keyof StoreOptions, Check> = {
   filterBitsPerKey: whole(0, 64, 'bits'),
   compaction,
   recovery: oneOf('point-in-time', 'strict'),
+  logRetention,
   maxOpenFiles: whole(8, 1_000_000, 'files'),
   fs: having('a FileSystem', 'openSync', 'listSync', 'renameSync', 'lock'),
   clock: having('a Clock', 'now', 'after'),
@@ -160,6 +184,7 @@ const defaults: StoreOptions = {
   filterBitsPerKey: 10,
   compaction: 'leveled',
   recovery: 'point-in-time',
+  logRetention: undefined,
   maxOpenFiles: 256,
   fs: undefined,
   clock: systemClock,
@@ -181,6 +206,23 @@ const clearChecks: Record<string, Check> = { gt: asIs, gte: asIs, lt: asIs, lte:
 /** Checks the options of `clear`: what is taken for a bound and is none would remove everything. */
 export function checkClearOptions(options: object): void {
   checked(options, clearChecks, 'clear')
+}
+
+const signal = having('an AbortSignal', 'addEventListener', 'throwIfAborted')
+
+const changesChecks: Record<keyof ChangesOptions, Check> = { since: asIs, follow: flag, signal }
+
+/** Checks the options of `changes`, but for the position. */
+export function checkChangesOptions(options: object): void {
+  checked(options, changesChecks, 'changes')
+}
+
+const watchChecks: Record<string, Check> = { key: asIs, gt: asIs, gte: asIs, lt: asIs, lte: asIs, prefix: asIs }
+
+/** Checks what `watch` takes. */
+export function checkWatchOptions(target: object, options: object): void {
+  checked(target, watchChecks, 'watch')
+  checked(options, { signal }, 'watch')
 }
 
 const compactChecks: Record<string, Check> = { gte: asIs, lt: asIs, kind: oneOf('major', 'minor') }

@@ -62,6 +62,7 @@ export function neededFiles(
 export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 'strict'): RecoveryReport {
   const { fs, directory, forest } = engine
   const files = segmentFiles(fs, directory)
+  const flushed = files.filter(({ number }) => number < forest.logFrom)
   const log = recoverLog({
     fs,
     files: neededFiles(forest, files, directory),
@@ -80,16 +81,19 @@ export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 's
     if (segment !== last || !goesOn) engine.seal(segment)
   }
   if (!goesOn) syncRecovered(fs, directory, log)
-  const active = goesOn ? reopenSegment(fs, last) : startSegment(engine, last === undefined ? 0 : log.end)
+  const active = goesOn ? reopenSegment(fs, last) : startSegment(engine, last?.endPosition)
+  engine.startWriting(new CommitLog(fs, directory, active, active.base + active.synced, goesOn))
   if (log.dropped.includes(firstNeeded)) {
     // The manifest names it, so it may go only when the manifest names another, and that one is sure to be there.
     fs.syncDirectorySync(directory)
     forest.skipLog(log.segments[0]?.segment.number ?? active.number)
     if (isRot(log)) kept.push(keep(fs, directory, firstNeeded))
   }
-  engine.startWriting(new CommitLog(fs, directory, active, active.base + active.synced, goesOn))
+  engine.retained.takeUp(flushed, engine.segments[0]?.header)
+  engine.retained.trim()
+  const retained = new Set(engine.retained.segments.map(({ path }) => path))
   for (const { number, path } of files) {
-    if (number < forest.logFrom && fs.statusSync(path) !== undefined) fs.removeSync(path)
+    if (number < forest.logFrom && !retained.has(path) && fs.statusSync(path) !== undefined) fs.removeSync(path)
   }
   engine.flushSealed()
   return reportOf(log, kept)
@@ -98,9 +102,10 @@ export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 's
 /** Shows what the log of another process holds right now. Changes nothing on disk. */
 export function recoverForReading(engine: Engine): RecoveryReport {
   const { fs, directory, forest } = engine
+  const files = segmentFiles(fs, directory)
   const log = recoverLog({
     fs,
-    files: neededFiles(forest, segmentFiles(fs, directory), directory),
+    files: neededFiles(forest, files, directory),
     storeId: forest.storeId,
     lastEdit: forest.lastEdit,
     knownSynced: forest.clean?.end ?? 0,
@@ -112,6 +117,8 @@ export function recoverForReading(engine: Engine): RecoveryReport {
     replay(engine, segment, records)
     engine.seal(segment)
   }
+  const flushed = files.filter(({ number }) => number < forest.logFrom)
+  engine.retained.takeUp(flushed, engine.segments[0]?.header)
   engine.fixAt(Math.max(log.end, newestInTables(forest) + 1))
   return reportOf(log, [])
 }
@@ -245,9 +252,9 @@ function reopenSegment(fs: FileSystem, segment: Segment): Segment {
   return segment
 }
 
-function startSegment(engine: Engine, previousEnd: Position): Segment {
+function startSegment(engine: Engine, previousEnd: Position | undefined): Segment {
   const { fs, directory, forest, clock } = engine
-  const base = Math.max(forest.firstFreePosition, previousEnd)
+  const base = Math.max(forest.firstFreePosition, previousEnd ?? 0)
   const capacity = Math.max(engine.writeBufferBytes, LOG_HEADER_BYTES * 2)
   const number = forest.nextFileNumber()
   forest.leasePositions(base + capacity)
@@ -255,8 +262,8 @@ function startSegment(engine: Engine, previousEnd: Position): Segment {
     magic: 'SILTLOG\n',
     number,
     base,
-    // Without a segment before it there is no end to follow.
-    previousEnd: previousEnd === 0 ? base : previousEnd,
+    // Without a segment before it there is no end to follow, unless it is the first in which anything is kept.
+    previousEnd: previousEnd ?? (forest.logFrom === 0 ? 0 : base),
     capacity,
     lastEdit: forest.lastEdit,
     createdAt: clock.now(),

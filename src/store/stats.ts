@@ -60,6 +60,10 @@ export interface StoreStats {
   readonly log: {
     /** Segments that are not in tables yet, the active one included. */
     readonly segments: number
+    /** Of segments that are in tables and kept for `changes`, see `logRetention`. */
+    readonly retainedBytes: number
+    /** `changes({ since })` goes back to here: what came before is not kept any more. */
+    readonly oldestPosition: number
     /** Everything committed is before this position. */
     readonly position: number
     /** Everything before this position survives a loss of power. */
@@ -105,6 +109,8 @@ export function collectStats(engine: Engine, recovery: RecoveryReport): StoreSta
     pins: { count: engine.pins.size, oldestPosition: engine.pins.oldest },
     log: {
       segments: engine.segmentCount,
+      retainedBytes: engine.retained.bytes,
+      oldestPosition: engine.oldestPosition,
       position: engine.visible,
       syncedPosition: engine.log?.synced ?? 0,
     },

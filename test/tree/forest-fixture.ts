@@ -93,7 +93,13 @@ export class ForestFixture {
     for (const { tree } of full.images()) this.tree(tree)
     this.nextSegment(full.position)
     const { number } = this.segment
-    return this.forest.flush({ segment: full.number, images: full.images(), nextSegment: number, onInstalled })
+    return this.forest.flush({
+      segment: full.number,
+      images: full.images(),
+      nextSegment: number,
+      keptLogs: [],
+      onInstalled,
+    })
   }
 
   async flush(): Promise<void> {

@@ -1,0 +1,81 @@
+import { invalid } from '../../bytes/errors.js'
+import { getU32 } from '../../bytes/integers.js'
+import type { Position } from '../../bytes/units.js'
+import { describe } from '../encoding.js'
+import type { Engine } from '../engine.js'
+import type { PullSource } from '../pull-stream.js'
+import { type Commit, type Encodings, readCommit } from './change.js'
+import { LogReader } from './log-reader.js'
+
+/** What `changes` takes. */
+export interface ChangesOptions {
+  /**
+   * After which position: of a commit, a snapshot or a checkpoint; 0 for the first commit ever, 'oldest' for the oldest that is kept.
+   * Left out: from now on.
+   */
+  since?: number | 'oldest'
+  /** Wait for commits that are still to come (default true), or end with the last one there is. */
+  follow?: boolean
+  /** Ends the loop when it aborts, with its reason. */
+  signal?: AbortSignal
+}
+
+/** Reads commits off the log, a slice of it at a time: what is ahead of whoever reads them is never more than that. */
+export class ChangeFeed implements PullSource<Commit> {
+  private readonly engine: Engine
+  private readonly encodingsOf: (keyspace: string) => Encodings
+  private readonly reader: LogReader
+  /** Read and not yet taken, the next one last. */
+  private commits: Commit[] = []
+  /** What the commit behind those could not be read for. */
+  private failure: { readonly error: unknown } | undefined
+
+  constructor(engine: Engine, since: ChangesOptions['since'], encodingsOf: (keyspace: string) => Encodings) {
+    this.engine = engine
+    this.encodingsOf = encodingsOf
+    this.reader = new LogReader(engine, startOf(engine, since), typeof since !== 'number')
+  }
+
+  get isBehind(): boolean {
+    return this.commits.length > 0 || this.failure !== undefined || this.reader.isBehind
+  }
+
+  async take(): Promise<Commit | undefined> {
+    if (this.commits.length === 0) {
+      if (this.failure !== undefined) throw this.failure.error
+      await this.reader.advance((bytes, base, start, end) => this.read(bytes, base, start, end))
+    }
+    return this.commits.pop()
+  }
+
+  close(): void {
+    this.commits = []
+  }
+
+  private read(bytes: Uint8Array, base: Position, start: number, end: number): void {
+    const commits: Commit[] = []
+    try {
+      for (let record = start; record < end; record += getU32(bytes, record + 4)) {
+        const commit = readCommit(this.engine, this.encodingsOf, bytes, base, record)
+        if (commit !== undefined) commits.push(commit)
+      }
+    } catch (error) {
+      // An encoding that does not understand a value: what comes before it is read all the same.
+      this.failure = { error }
+    }
+    this.commits = commits.reverse()
+  }
+}
+
+function startOf(engine: Engine, since: ChangesOptions['since']): Position {
+  if (since === undefined) return engine.visible
+  if (since === 'oldest') return engine.oldestPosition
+  if (!Number.isSafeInteger(since) || since < 0) {
+    throw invalid(`Option since must be a position of the log or 'oldest', not ${describe(since)}`)
+  }
+  // A reader may have been given a position that its writer has reached and it has not.
+  if (engine.log !== undefined && since > engine.visible) {
+    throw invalid(`Option since is ${since}, but the log ends at ${engine.visible}: the position is another store's`)
+  }
+  return since
+}

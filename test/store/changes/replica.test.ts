@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest'
+import { type Database, MemoryFileSystem, open } from '../../../src/index.js'
+import { ManualClock } from '../../simulation/manual-clock.js'
+import { withSeeds } from '../../simulation/reproduce.js'
+import type { SeededRandom } from '../../simulation/seeded-random.js'
+import { applyTo, contentOf } from './replica.js'
+
+const KEYSPACES = ['', 'orders', 'users']
+
+async function writeSomething(db: Database, random: SeededRandom): Promise<unknown> {
+  const name = random.pick(KEYSPACES)
+  const keyspace = name === '' ? db : db.keyspace(name)
+  const key = (): string => `key ${random.below(60)}`
+  const value = (): string => 'v'.repeat(random.chance(0.02) ? random.below(100_000) : random.below(200))
+  switch (random.below(9)) {
+    case 0:
+      return keyspace.del(key())
+    case 1:
+      return keyspace.clear(
+        random.pick([{ gte: key(), lt: key() }, { prefix: `key ${random.below(6)}` }, { lte: key() }]),
+      )
+    case 2:
+      return keyspace.put(key(), value(), { ttl: random.between(1, 2000) })
+    case 3:
+      return db.batch(
+        Array.from({ length: random.between(1, 20) }, () =>
+          random.chance(0.7)
+            ? {
+                type: 'put' as const,
+                key: key(),
+                value: value(),
+                keyspace: db.keyspace(random.pick(['orders', 'users'])),
+              }
+            : { type: 'del' as const, key: key() },
+        ),
+      )
+    case 4:
+      return db.transaction(async (tx) => {
+        const [entry] = tx.entries({ gte: key(), limit: 1 })
+        await tx.put(key(), entry?.[0] ?? 'none')
+        await tx.del(key())
+      })
+    case 5:
+      return random.chance(0.2) ? db.flush() : random.chance(0.1) ? db.compact() : undefined
+    default:
+      return keyspace.put(key(), value(), { sync: random.chance(0.1) })
+  }
+}
+
+/** Time goes on, a millisecond with each turn of the loop, while something is waited for: writers are paced by the clock. */
+async function meanwhile<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+  let isOver = false
+  const over = promise.finally(() => {
+    isOver = true
+  })
+  while (!isOver) {
+    await new Promise(setImmediate)
+    clock.advance(1)
+  }
+  return over
+}
+
+async function copy(db: Database, replica: Database, since: number): Promise<void> {
+  for await (const commit of db.changes({ since, follow: false })) await applyTo(replica, commit)
+}
+
+describe('a replica made of nothing but changes', () => {
+  it('holds what its source holds, whatever is done to that, live and after reopening', () =>
+    withSeeds(6, async (random) => {
+      const clock = new ManualClock()
+      const options = { executor: 'inline', writeBufferBytes: 64 * 1024, clock } as const
+      const source = { ...options, fs: new MemoryFileSystem(), logRetention: { bytes: Number.POSITIVE_INFINITY } }
+      await using replica = await open(':memory:', options)
+      let position = 0
+      for (let session = 0; session < 3; session++) {
+        const db = await open('/store', source)
+        const controller = new AbortController()
+        const follow = async (): Promise<void> => {
+          for await (const commit of db.changes({ since: position, signal: controller.signal })) {
+            expect(commit.position).toBeGreaterThan(position)
+            position = commit.position
+            await applyTo(replica, commit)
+          }
+        }
+        const following = follow().catch((reason) => expect(reason).toBe('stop'))
+        const write = async (): Promise<void> => {
+          for (let i = 0; i < 60; i++) await writeSomething(db, random)
+        }
+        await meanwhile(clock, Promise.all([write(), write(), write()]))
+        controller.abort('stop')
+        await meanwhile(clock, following)
+        await meanwhile(clock, db.close())
+      }
+      await using db = await open('/store', source)
+      await meanwhile(clock, copy(db, replica, position))
+      expect(contentOf(replica)).toEqual(contentOf(db))
+      clock.advance(3000)
+      expect(contentOf(replica)).toEqual(contentOf(db))
+      await using second = await open(':memory:', options)
+      await meanwhile(clock, copy(db, second, 0))
+      expect(contentOf(second)).toEqual(contentOf(db))
+    }))
+})
