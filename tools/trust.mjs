@@ -1,0 +1,36 @@
+// The long versions of the tests that everything rests on: `npm run test:crash -- --rounds N` (a crash and a fault at every call,
+// N seeds; every byte damaged) and `npm run test:kill -- --rounds N` (N processes killed while they write).
+import { spawnSync } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const KINDS = {
+  crash: { variable: 'SILTSTONE_CRASH_ROUNDS', files: ['crash-sweep', 'fault-sweep', 'rot-sweep'], rounds: '3' },
+  kill: { variable: 'SILTSTONE_KILL_ROUNDS', files: ['kill'], rounds: '1000' },
+}
+
+const { values, positionals } = parseArgs({
+  options: { rounds: { type: 'string' } },
+  allowPositionals: true,
+})
+const kind = KINDS[positionals[0]]
+const rounds = Number(values.rounds ?? kind?.rounds)
+if (kind === undefined || !Number.isInteger(rounds) || rounds < 1) {
+  console.error('Usage: npm run test:crash -- --rounds N, or npm run test:kill -- --rounds N')
+  process.exit(2)
+}
+const { status } = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--config',
+    'test/vitest.config.ts',
+    ...kind.files.map((name) => `test/simulation/${name}.test.ts`),
+    ...positionals.slice(1),
+  ],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, [kind.variable]: String(rounds) } },
+)
+process.exitCode = status ?? 1
