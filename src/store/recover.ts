@@ -41,16 +41,22 @@ export function segmentFiles(fs: FileSystem, directory: string): SegmentFile[] {
 
 /** Those that are not in tables as a whole. */
 export function neededFiles(
-  forest: Pick<Forest, 'logFrom'>,
+  { logFrom, clean }: Pick<Forest, 'logFrom' | 'clean'>,
   files: readonly SegmentFile[],
   directory: string,
 ): SegmentFile[] {
-  const needed = files.filter((file) => file.number >= forest.logFrom)
-  if (forest.logFrom > 0 && needed[0]?.number !== forest.logFrom) {
-    const path = `${directory}/${segmentName(forest.logFrom)}`
-    throw corruption(path, 0, 'the log segment that the manifest names is missing. repair() opens the store without it')
+  const needed = files.filter((file) => file.number >= logFrom)
+  if (logFrom > 0 && needed[0]?.number !== logFrom) throw missingSegment(directory, logFrom)
+  // Before the first flush the manifest names no segment to begin with, but a clean close names the one it ended in.
+  if (clean !== null && !needed.some((file) => file.number === clean.segment)) {
+    throw missingSegment(directory, clean.segment)
   }
   return needed
+}
+
+function missingSegment(directory: string, number: FileNumber): SiltstoneError {
+  const path = `${directory}/${segmentName(number)}`
+  return corruption(path, 0, 'the log segment that the manifest names is missing. repair() opens the store without it')
 }
 
 /**
