@@ -118,7 +118,7 @@ export function recoverForReading(engine: Engine): RecoveryReport {
     strict: false,
     live: true,
   })
-  if (log.lastEditNamed > forest.lastEdit) throw new StaleManifest()
+  if (log.lastEditNamed > forest.lastEdit) throw new StaleManifest(directory, log.lastEditNamed, forest.lastEdit)
   for (const { segment, records } of log.segments) {
     replay(engine, segment, records)
     engine.seal(segment)
@@ -139,8 +139,16 @@ function newestInTables(forest: Forest): Position {
   return newest
 }
 
-/** The writer has moved on between the reading of its manifest and of its log: read both again. */
-export class StaleManifest extends Error {}
+/** The writer has moved on between the reading of its manifest and of its log: read both again. If that does not help, it is damage. */
+export class StaleManifest extends SiltstoneError {
+  constructor(directory: string, named: number, last: number) {
+    super(
+      'SILT_CORRUPTION',
+      `The log in ${directory} follows manifest edit ${named}, but the manifest ends at edit ${last}: the manifest was cut short. repair() rebuilds it from the tables`,
+      { file: directory },
+    )
+  }
+}
 
 function reportOf(log: RecoveredLog, kept: string[]): RecoveryReport {
   let commits = 0
