@@ -10,11 +10,22 @@ export { SiltstoneError, type SiltstoneErrorCode, type SiltstoneErrorDetails } f
 export type { FileHandle, FileLock, FileStatus, FileSystem, OpenMode } from './fs/file-system.js'
 export { MemoryFileSystem } from './fs/memory-file-system.js'
 export type { LogLoss } from './log/recovery.js'
+export {
+  type BackupInfo,
+  type BackupOptions,
+  type BackupPlace,
+  type BackupReport,
+  backup,
+  listBackups,
+  pruneBackups,
+  restoreBackup,
+  verifyBackup,
+} from './store/backup.js'
 export type { Batch, BatchOperation, BatchPutOptions, KeyspaceReference } from './store/batch.js'
 export type { RangeOptions } from './store/bounds.js'
-export type { CheckpointReport } from './store/checkpoint.js'
 export type { Change, ClearChange, Commit, DeleteChange, PutChange } from './store/changes/change.js'
 export type { ChangesOptions } from './store/changes/change-feed.js'
+export type { CheckpointReport } from './store/checkpoint.js'
 export { type CompactOptions, Database, open } from './store/database.js'
 export { destroy } from './store/destroy.js'
 export type {

@@ -35,6 +35,11 @@ const PAGES: readonly Page[] = [
       'src/bytes/range-tombstones.ts',
     ],
   },
+  {
+    name: 'backups',
+    title: 'A directory of backups',
+    sources: ['src/store/backup/backup-record.ts'],
+  },
   { name: 'integers', title: 'Integers', sources: ['src/bytes/integers.ts'] },
 ]
 
