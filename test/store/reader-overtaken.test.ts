@@ -21,13 +21,15 @@ function copyOf(from: FileSystem): MemoryFileSystem {
   return to
 }
 
-/** Everything a reader asks for goes to one file system until it has listed the store so often, and to another one from then on. */
+/** What a reader asks for comes from one file system until it has listed the store so often, and from another one from then on. */
 function changing(before: FileSystem, after: FileSystem, listings: number): FileSystem {
-  let left = listings
+  let count = 0
   return new Proxy(before, {
     get: (_, name) => {
-      if (name === 'listSync' && left-- === 0) left = -1
-      const fs = left < 0 ? after : before
+      if (name === 'listSync') {
+        return (path: string) => (++count > listings ? after : before).listSync(path)
+      }
+      const fs = count > listings ? after : before
       const member = fs[name as keyof FileSystem] as unknown
       return typeof member === 'function' ? member.bind(fs) : member
     },
