@@ -36,6 +36,7 @@ export type {
   EncodingOption,
   EncodingOptions,
 } from './store/encoding.js'
+export type { FollowOptions } from './store/follow.js'
 export { Keyspace, type PutOptions } from './store/keyspace.js'
 export type { KeyspaceOptions, OpenOptions } from './store/options.js'
 export type { PullStream } from './store/pull-stream.js'

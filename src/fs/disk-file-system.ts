@@ -69,6 +69,17 @@ class DiskFileSystem implements FileSystem {
     }
   }
 
+  watch(directory: string, onChange: () => void): () => void {
+    try {
+      const watcher = fs.watch(directory, { persistent: false }, onChange)
+      watcher.on('error', () => watcher.close())
+      return () => watcher.close()
+    } catch {
+      // The system has no watches left, or none at all.
+      return () => {}
+    }
+  }
+
   lock(directory: string): Promise<FileLock> {
     return lockDirectory(directory)
   }

@@ -64,6 +64,11 @@ export interface FileSystem {
   syncDirectorySync(directory: string): void
   /** The same on the thread pool. */
   syncDirectory(directory: string): Promise<void>
+  /**
+   * Calls back when something in a directory may have changed, by whatever process; returns what ends that. Absent where nobody
+   * tells. May miss changes, and never keeps the process alive.
+   */
+  watch?(directory: string, onChange: () => void): () => void
   /** Takes the lock of a directory, or throws `SILT_LOCKED` with the holder's pid. */
   lock(directory: string): Promise<FileLock>
 }

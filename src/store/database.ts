@@ -13,10 +13,13 @@ import {
   resolveEncoding,
 } from './encoding.js'
 import type { Engine } from './engine.js'
+import { type FollowOptions, followWriter } from './follow.js'
+import { keepAlive } from './keep-alive.js'
 import { Keyspace } from './keyspace.js'
 import { IN_MEMORY, locate, openEngine } from './open-engine.js'
 import {
   checkChangesOptions,
+  checkFollowOptions,
   type KeyspaceOptions,
   type OpenOptions,
   resolveCompactOptions,
@@ -58,6 +61,8 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   private readonly options: StoreOptions
   private readonly handles: Map<string, Keyspace<unknown, unknown>>
   private closing: Promise<void> | undefined
+  /** Refreshes come one after the other: what one has seen is never replaced by what an earlier one saw. */
+  private refreshing: Promise<void> = Promise.resolve()
 
   /** @internal Databases come from `open`. */
   constructor(path: string, engine: Engine, recovery: RecoveryReport, options: StoreOptions) {
@@ -266,6 +271,13 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   async refresh(): Promise<void> {
     this.engine.checkOpen()
     if (!this.options.readOnly) return
+    const refreshed = this.refreshing.then(() => this.moveOn())
+    this.refreshing = refreshed.catch(() => {})
+    await refreshed
+  }
+
+  private async moveOn(): Promise<void> {
+    this.engine.checkOpen()
     const { engine, recovery } = await openEngine(this.path, this.options)
     await this.engine.adopt(engine)
     this.recovered = recovery
@@ -274,6 +286,27 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   /** Waits for what is under way, syncs it, and lets go of the directory; twice is once. */
   close(): Promise<void> {
     this.closing ??= this.engine.close()
+  /**
+   * Refreshes a store opened with `readOnly` whenever its writer has written, so that `changes` and `watch` go on by themselves and
+   * reads are never far behind. Goes on until the store is closed, or fails with the reason of its signal, or with what a refresh
+   * fails with; it keeps the process running. Of a store that writes it returns at once.
+   *
+   * A reader sees what its writer has kept of the log: give the writer a `logRetention`, or a flush between two refreshes may take
+   * away what `changes` and `watch` have not seen yet (`SILT_GONE`).
+   *
+   * @example
+   * const reader = await open('./data', { readOnly: true })
+   * const following = reader.follow()
+   * const changes = reader.changes() // those of the writer, as they come
+   * await reader.close() // and so no more of them
+   * await following
+   */
+  async follow(options: FollowOptions = {}): Promise<void> {
+    this.engine.checkOpen()
+    checkFollowOptions(options)
+    if (this.options.readOnly) await keepAlive(followWriter(this.engine, () => this.refresh(), options))
+  }
+
     return this.closing
   }
 

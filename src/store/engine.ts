@@ -478,6 +478,10 @@ export class Engine {
    */
   lookup(state: TreeState, key: Uint8Array, keyEnd: number, limit: Position, found: Found): boolean {
     found.hit = false
+  get isOpen(): boolean {
+    return this.closedWith === undefined
+  }
+
     let covered: Position = 0
     if (this.earlier !== undefined) state = this.stateAt(state, limit)
     const { active, sealed } = state

@@ -5,6 +5,7 @@ import type { FileSystem } from '../fs/file-system.js'
 import type { CompactionStyle } from '../tree/tree-options.js'
 import type { ChangesOptions } from './changes/change-feed.js'
 import { describe, type EncodingOption } from './encoding.js'
+import type { FollowOptions } from './follow.js'
 import type { LogRetention } from './retained-log.js'
 
 /** What `open` takes. Every option has a default that suits most stores. */
@@ -215,6 +216,13 @@ const changesChecks: Record<keyof ChangesOptions, Check> = { since: asIs, follow
 /** Checks the options of `changes`, but for the position. */
 export function checkChangesOptions(options: object): void {
   checked(options, changesChecks, 'changes')
+}
+
+const followChecks: Record<keyof FollowOptions, Check> = { intervalMs: whole(1, 2 ** 31 - 1, 'milliseconds'), signal }
+
+/** Checks the options of `follow`. */
+export function checkFollowOptions(options: object): void {
+  checked(options, followChecks, 'follow')
 }
 
 const watchChecks: Record<string, Check> = { key: asIs, gt: asIs, gte: asIs, lt: asIs, lte: asIs, prefix: asIs }

@@ -7,7 +7,7 @@ export interface Pending {
   readonly position: Position
   /** The key, or the cleared range, which may have no end. */
   readonly range: KeyRange
-  /** The operation on a key, as it stands in the log; absent where a range was cleared. */
+  /** The operation on a key, as it stands in the log; absent where the change is that the range was cleared. */
   readonly operation?: Uint8Array
 }
 
@@ -23,7 +23,7 @@ export class Backlog {
     return this.pending.size === 0
   }
 
-  /** A key was set or removed. */
+  /** Something happened to the key that the range starts with. */
   change(pending: Pending): void {
     this.put(`key ${latin1(pending.range.start)}`, pending)
   }

@@ -113,7 +113,9 @@ export class Watch<K, V> implements PullSource<WatchChange<K, V>> {
   private collectOperation(bytes: Uint8Array, operation: number, position: Position): void {
     if (operationKind(bytes, operation) === KIND_RANGE_DELETE) {
       const range = intersection(this.range, clearedRange(bytes, operation))
-      if (range !== undefined) this.backlog.clear({ position, range })
+      if (range === undefined) return
+      if (this.isOneKey) this.backlog.change({ position, range })
+      else this.backlog.clear({ position, range })
       return
     }
     const keyStart = operationKeyStart(bytes, operation)

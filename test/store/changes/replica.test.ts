@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Database, MemoryFileSystem, open } from '../../../src/index.js'
 import { ManualClock } from '../../simulation/manual-clock.js'
+import { meanwhile } from '../../simulation/meanwhile.js'
 import { withSeeds } from '../../simulation/reproduce.js'
 import type { SeededRandom } from '../../simulation/seeded-random.js'
 import { applyTo, contentOf } from './replica.js'
@@ -45,19 +46,6 @@ async function writeSomething(db: Database, random: SeededRandom): Promise<unkno
     default:
       return keyspace.put(key(), value(), { sync: random.chance(0.1) })
   }
-}
-
-/** Time goes on, a millisecond with each turn of the loop, while something is waited for: writers are paced by the clock. */
-async function meanwhile<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
-  let isOver = false
-  const over = promise.finally(() => {
-    isOver = true
-  })
-  while (!isOver) {
-    await new Promise(setImmediate)
-    clock.advance(1)
-  }
-  return over
 }
 
 async function copy(db: Database, replica: Database, since: number): Promise<void> {
