@@ -1,0 +1,176 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
+import * as siltstone from '../../src/index.js'
+
+/** TypeScript that a reader may copy: the blocks of one page in their order, or one example of a comment. */
+export interface Snippet {
+  /** File, and line where it is not the whole file. */
+  readonly name: string
+  readonly code: string
+}
+
+/** What an example finds around it, as who reads it would suppose. */
+interface Surroundings {
+  readonly folders: readonly string[]
+  /** With a store in './data' and a backup in './backups'. */
+  readonly imports: string
+  /** Where the example does not make its own `db`. */
+  readonly before: string
+  readonly after: string
+}
+
+const SURROUNDINGS: readonly Surroundings[] = [
+  {
+    folders: ['src/bytes', 'src/store'],
+    imports: `import { ${Object.keys(siltstone).join(', ')} } from 'siltstone'
+      const made = await open('./data')
+      await backup(made, './backups')
+      await made.close()`,
+    before: "const db = await open('./its-own'); const order = '12 apples'",
+    after: 'await db.close()',
+  },
+  {
+    folders: ['src/faces/level'],
+    imports: `import { open } from 'siltstone'
+      import { SiltstoneLevel } from 'siltstone/level'
+      await (await open('./data')).close()`,
+    before: "const db = new SiltstoneLevel('./its-own'); await db.open(); const level = db",
+    after: 'await db.close()',
+  },
+  {
+    folders: ['src/shard'],
+    imports:
+      "import { BoundedLoads } from '../../dist/src/shard/bounded-loads.js'\n" +
+      "import { Ring } from '../../dist/src/shard/placement/ring.js'",
+    before: '',
+    after: '',
+  },
+]
+
+function filesBelow(folder: string, ending: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+}
+
+/** README and every page below docs/: the blocks of a page share one scope. */
+export function pages(): Snippet[] {
+  return ['README.md', ...filesBelow('docs', '.md')]
+    .map((name) => {
+      const blocks = [...readFileSync(name, 'utf8').matchAll(/^```(?:ts|js)\n(.*?)^```$/gms)]
+      return { name, code: blocks.map(([, code]) => code).join('\n') }
+    })
+    .filter(({ code }) => code !== '')
+}
+
+/** Every `@example` of what is in src/. */
+export function examples(): Snippet[] {
+  return filesBelow('src', '.ts').flatMap((file) => {
+    const text = readFileSync(file, 'utf8')
+    const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
+    const found: Snippet[] = []
+    const visit = (node: ts.Node): void => {
+      for (const doc of (node as { jsDoc?: ts.JSDoc[] }).jsDoc ?? []) {
+        for (const tag of doc.tags ?? []) {
+          if (tag.tagName.text !== 'example') continue
+          const line = source.getLineAndCharacterOfPosition(tag.pos).line + 1
+          found.push({
+            name: `${file}:${line}`,
+            code: inSurroundings(file, ts.getTextOfJSDocComment(tag.comment) ?? ''),
+          })
+        }
+      }
+      ts.forEachChild(node, visit)
+    }
+    visit(source)
+    return found
+  })
+}
+
+function inSurroundings(file: string, example: string): string {
+  const around = SURROUNDINGS.find(({ folders }) => folders.some((folder) => file.startsWith(`${folder}/`)))
+  if (around === undefined) throw new Error(`${file} has examples, and nobody has said what they find around them`)
+  const { imports, before, after } = around
+  const bare = /\bconst db\b/.test(example)
+  return `${imports}
+    interface User { readonly name?: string; readonly born?: number }
+    ${bare ? '' : before}
+    {
+      ${example}
+    }
+    ${bare ? '' : after}`
+}
+
+/** The snippet with every value that a comment behind a statement promises checked. */
+export function checked({ code }: Snippet): string {
+  const source = ts.createSourceFile('snippet.ts', code, ts.ScriptTarget.Latest, true)
+  const insertions: { at: number; text: string }[] = []
+  const visit = (node: ts.Node): void => {
+    const promised = ts.isExpressionStatement(node) || ts.isVariableStatement(node) ? promise(code, node) : undefined
+    if (promised !== undefined) {
+      const [actual] = ts.isVariableStatement(node) ? node.declarationList.declarations : []
+      if (actual !== undefined && ts.isIdentifier(actual.name)) {
+        insertions.push({ at: node.end, text: `; check(${actual.name.text}, ${promised})` })
+      } else if (ts.isExpressionStatement(node)) {
+        const { start, end } = shown(node.expression)
+        insertions.push({ at: start, text: 'check(' }, { at: end, text: `, ${promised})` })
+      }
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  let text = code
+  for (const { at, text: inserted } of insertions.sort((a, b) => b.at - a.at)) {
+    text = text.slice(0, at) + inserted + text.slice(at)
+  }
+  return `import { deepStrictEqual } from 'node:assert'
+    function check<T>(actual: T, expected: unknown): T { deepStrictEqual(actual, expected); return actual }
+    ${text}`
+}
+
+/** What a statement shows: of \`console.log(value)\` the value. */
+function shown(expression: ts.Expression): { start: number; end: number } {
+  const isLog = ts.isCallExpression(expression) && expression.expression.getText() === 'console.log'
+  const node = isLog ? expression.arguments[0]! : expression
+  return { start: node.getStart(), end: node.end }
+}
+
+/** The literal at the beginning of the comment behind a statement, up to its end or to a comma. */
+function promise(code: string, node: ts.Node): string | undefined {
+  const [comment] = ts.getTrailingCommentRanges(code, node.end) ?? []
+  if (comment === undefined) return undefined
+  const words = code
+    .slice(comment.pos + 2, comment.end)
+    .trim()
+    .split(/(?=, )/)
+  for (let count = words.length; count > 0; count--) {
+    const text = words.slice(0, count).join('')
+    if (isLiteral(text)) return text
+  }
+  return undefined
+}
+
+function isLiteral(text: string): boolean {
+  const source = ts.createSourceFile('literal.ts', `(${text})`, ts.ScriptTarget.Latest, true)
+  const [statement] = source.statements
+  const { parseDiagnostics } = source as unknown as { parseDiagnostics: unknown[] }
+  if (parseDiagnostics.length > 0 || source.statements.length !== 1 || !ts.isExpressionStatement(statement!))
+    return false
+  const plain = (node: ts.Expression): boolean => {
+    if (ts.isParenthesizedExpression(node)) return plain(node.expression)
+    if (ts.isArrayLiteralExpression(node)) return node.elements.every(plain)
+    if (ts.isObjectLiteralExpression(node)) {
+      return node.properties.every((property) => ts.isPropertyAssignment(property) && plain(property.initializer))
+    }
+    if (ts.isIdentifier(node)) return node.text === 'undefined'
+    const { kind } = node
+    return (
+      ts.isStringLiteral(node) ||
+      ts.isNumericLiteral(node) ||
+      [ts.SyntaxKind.TrueKeyword, ts.SyntaxKind.FalseKeyword, ts.SyntaxKind.NullKeyword].includes(kind)
+    )
+  }
+  return plain(statement.expression)
+}
