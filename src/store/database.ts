@@ -279,13 +279,13 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   private async moveOn(): Promise<void> {
     this.engine.checkOpen()
     const { engine, recovery } = await openEngine(this.path, this.options)
+    // Closed meanwhile: nobody would close what is adopted now.
+    if (!this.engine.isOpen) await engine.close()
+    this.engine.checkOpen()
     await this.engine.adopt(engine)
     this.recovered = recovery
   }
 
-  /** Waits for what is under way, syncs it, and lets go of the directory; twice is once. */
-  close(): Promise<void> {
-    this.closing ??= this.engine.close()
   /**
    * Refreshes a store opened with `readOnly` whenever its writer has written, so that `changes` and `watch` go on by themselves and
    * reads are never far behind. Goes on until the store is closed, or fails with the reason of its signal, or with what a refresh
@@ -307,6 +307,9 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
     if (this.options.readOnly) await keepAlive(followWriter(this.engine, () => this.refresh(), options))
   }
 
+  /** Waits for what is under way, syncs it, and lets go of the directory; twice is once. */
+  close(): Promise<void> {
+    this.closing ??= this.engine.close()
     return this.closing
   }
 
