@@ -108,6 +108,7 @@ export class Engine {
   private fixedPosition: Position = 0
   /** Why nothing can be read any more; set by `close`. */
   private closedWith: SiltstoneError | undefined
+  private ended = false
 
   constructor(parts: EngineParts) {
     this.fs = parts.fs
@@ -117,7 +118,6 @@ export class Engine {
     this.forestInUse = parts.forest
     this.cacheInUse = parts.cache
     this.retainedInUse = parts.retained
-  private ended = false
     this.pins = parts.pins
     this.lock = parts.lock
     this.admission = new Admission(parts.clock)
@@ -461,6 +461,10 @@ export class Engine {
 
   // Reading.
 
+  get isOpen(): boolean {
+    return this.closedWith === undefined
+  }
+
   /** Whether `close` is done: nothing is committed any more, not even what was issued before. */
   get hasEnded(): boolean {
     return this.ended
@@ -478,10 +482,6 @@ export class Engine {
    */
   lookup(state: TreeState, key: Uint8Array, keyEnd: number, limit: Position, found: Found): boolean {
     found.hit = false
-  get isOpen(): boolean {
-    return this.closedWith === undefined
-  }
-
     let covered: Position = 0
     if (this.earlier !== undefined) state = this.stateAt(state, limit)
     const { active, sealed } = state
@@ -556,6 +556,7 @@ export class Engine {
     } catch (error) {
       failure ??= error
     }
+    this.ended = true
     this.shifts.call()
     if (failure !== undefined) throw ioError(failure, 'close', this.directory)
   }
@@ -570,4 +571,3 @@ export class Engine {
 function readOnlyError(): SiltstoneError {
   return new SiltstoneError('SILT_READ_ONLY', 'The store was opened with { readOnly: true }; open it without to write')
 }
-    this.ended = true
