@@ -22,7 +22,7 @@ interface Surroundings {
 
 const SURROUNDINGS: readonly Surroundings[] = [
   {
-    folders: ['src/bytes', 'src/store'],
+    folders: ['src/bytes', 'src/store', 'src/queue'],
     imports: `import { ${Object.keys(siltstone).join(', ')} } from 'siltstone'
       const made = await open('./data')
       await backup(made, './backups')
