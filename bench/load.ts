@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { open } from '../src/index.js'
-import { Dataset } from './workloads.js'
+import { Dataset } from './dataset.js'
 
 /*
  * A long random load with default options: does memory stay bounded, does the event loop keep turning, is everything there
@@ -85,11 +85,11 @@ async function load(directory: string, keys: number): Promise<void> {
 
 async function readBack(db: Awaited<ReturnType<typeof open>>, data: Dataset, keys: number): Promise<void> {
   // The values by key, worked out from the order of writing once more.
-  const valueOf = new Uint16Array(keys)
-  for (const i of data.shuffled()) valueOf[i] = i % 1000
+  const valueAt = new Uint16Array(keys)
+  for (const i of data.shuffled()) valueAt[i] = i % 1000
   let at = 0
   for await (const [key, value] of db.entries()) {
-    if (key !== data.key(at) || value !== data.value(valueOf[at]!)) throw new Error(`entry ${at} is wrong: ${key}`)
+    if (key !== data.key(at) || value !== data.value(valueAt[at]!)) throw new Error(`entry ${at} is wrong: ${key}`)
     at++
   }
   if (at !== keys) throw new Error(`${at} of ${keys} entries were read back`)

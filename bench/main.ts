@@ -1,85 +1,133 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { openClassicLevel } from './peers/classic-level.js'
-import type { PeerOpener } from './peers/peer.js'
-import { openSiltstone } from './peers/siltstone.js'
-import { Dataset, workloads } from './workloads.js'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { charts } from './charts.js'
+import { KEY_BYTES, VALUE_BYTES } from './dataset.js'
+import { isWanted } from './errand.js'
+import { type Options, parseOptions, USAGE } from './options.js'
+import { send } from './peer-process.js'
+import { arePackagesInstalled, installPackages } from './peers/installation.js'
+import { CACHE_BYTES, type PeerDescription, WRITE_BUFFER_BYTES } from './peers/peer.js'
+import { PACKAGED, peerNamed, peers } from './peers/peers.js'
+import { Progress } from './progress.js'
+import { type Missing, machine, type Report, rowsOf } from './report.js'
+import { printed } from './result-table.js'
+import type { Sample } from './sample.js'
+import { scenarios } from './workloads/scenarios.js'
+import type { Pace, Scenario } from './workloads/workload.js'
 
-const USAGE = `Usage: npm run bench -- [--keys N] [--rounds N]
+const QUICK: Pace = { operations: 100_000, seconds: 0.2, fillSeconds: 8, stillMs: 200 }
+const FULL: Pace = { operations: 500_000, seconds: 2, fillSeconds: 240, stillMs: 3000 }
 
-Runs the workloads on Siltstone and on classic-level in turn and prints operations a second (medians) and their ratio.
+const TARGET_KEYS = 1_000_000
+const LONGEST_DESCRIPTION_MS = 20_000
+/** Beside the time for its fills, what a child may take for everything else before it counts as stuck. */
+const QUICK_PATIENCE_MS = 60_000
+const FULL_PATIENCE_MS = 15 * 60_000
 
-  --keys N     keys in the store (default 200000)
-  --rounds N   rounds of each engine (default 3)
-`
-
-const openers: Record<string, PeerOpener> = { siltstone: openSiltstone, 'classic-level': openClassicLevel }
-
-function option(name: string, fallback: number): number {
-  const at = process.argv.indexOf(name)
-  if (at < 0) return fallback
-  const value = Number(process.argv[at + 1])
-  if (Number.isInteger(value) && value > 0) return value
-  process.stderr.write(`${name} takes a whole number above 0\n\n${USAGE}`)
-  process.exit(2)
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
-async function main(): Promise<void> {
-  if (process.argv.includes('--help')) {
-    process.stdout.write(USAGE)
-    return
+async function main(options: Options): Promise<void> {
+  const { full, keys, rounds } = options
+  const { present, missing } = await callPeers(options)
+  const samples = await measure(options, present, missing)
+  const report: Report = {
+    format: 1,
+    createdAt: new Date().toISOString(),
+    machine: machine(),
+    settings: {
+      full,
+      keys,
+      rounds,
+      keyBytes: KEY_BYTES,
+      valueBytes: VALUE_BYTES,
+      cacheBytes: CACHE_BYTES,
+      writeBufferBytes: WRITE_BUFFER_BYTES,
+      targetKeys: TARGET_KEYS,
+    },
+    peers: present,
+    missing,
+    rows: rowsOf(samples, peers[0]!.name),
   }
-  const keys = option('--keys', 200_000)
-  const rounds = option('--rounds', 3)
-  const rates = new Map<string, number[]>()
+  process.stdout.write(printed(report))
+  if (options.json !== undefined) write(options.json, `${JSON.stringify(report, null, 2)}\n`)
+  if (options.svg === undefined) return
+  for (const [name, svg] of charts(report)) write(join(options.svg, name), svg)
+}
+
+/** Finds out who can take part: each peer says so itself, in a process of its own, because loading one may end a process. */
+async function callPeers(options: Options) {
+  if (options.peers.some((name) => PACKAGED.includes(name)) && !arePackagesInstalled()) {
+    process.stderr.write('Installing the peers that come as packages (once; compiling them may take a minute) …\n')
+    const failure = await installPackages()
+    if (failure !== undefined) process.stderr.write(`They could not be installed: ${failure}\n`)
+  }
+  const present: ({ name: string } & PeerDescription)[] = []
+  const missing: Missing[] = []
+  for (const name of options.peers) {
+    const reason = await send({ peer: name, keys: 1, pace: QUICK }, LONGEST_DESCRIPTION_MS, (message) => {
+      if (message.kind === 'described') present.push({ name, ...message.description })
+    })
+    if (reason !== undefined) missing.push({ peer: name, reason })
+  }
+  return { present, missing }
+}
+
+/** Round by round, scenario by scenario, each peer in turn: what changes on the machine meanwhile meets all of them. */
+async function measure(
+  options: Options,
+  present: readonly { readonly name: string }[],
+  missing: Missing[],
+): Promise<(Sample & { peer: string })[]> {
+  const pace = options.full ? FULL : QUICK
+  const patience = pace.fillSeconds * 2000 + (options.full ? FULL_PATIENCE_MS : QUICK_PATIENCE_MS)
+  const errands = errandsOf(options, present)
+  const progress = new Progress(errands.length)
+  const samples: (Sample & { peer: string })[] = []
+  for (const { round, scenario, peer } of errands) {
+    progress.starts(`round ${round} of ${options.rounds}, ${scenario.name}: ${peer}`)
+    const { name, keysTimes = 1 } = scenario
+    const keys = Math.max(10, Math.round(options.keys * keysTimes))
+    const errand = { peer, scenario: name, keys, pace, ...(options.only !== undefined && { only: options.only }) }
+    const reason = await send(errand, patience, (message) => {
+      if (message.kind === 'measured') samples.push({ ...message.sample, peer })
+      else if (message.kind === 'started') progress.step(message.workload)
+    })
+    if (reason !== undefined) missing.push({ peer, scenario: name, reason })
+    progress.ends()
+  }
+  progress.close()
+  return samples
+}
+
+function errandsOf({ full, only, rounds }: Options, present: readonly { readonly name: string }[]) {
+  const rows = ({ name, reportsMemory, workloads }: Scenario): boolean =>
+    [...workloads.map(({ title }) => title), ...(reportsMemory ? ['peak memory'] : [])].some((title) =>
+      isWanted(only, name, title),
+    )
+  const planned = scenarios.filter((scenario) => (full || !scenario.onlyFull) && rows(scenario))
+  const errands: { round: number; scenario: Scenario; peer: string }[] = []
   for (let round = 1; round <= rounds; round++) {
-    for (const [name, opener] of Object.entries(openers)) {
-      process.stderr.write(`round ${round} of ${rounds}: ${name}\n`)
-      await runRound(name, opener, keys, rates)
+    for (const scenario of planned) {
+      if (scenario.once && round > 1) continue
+      for (const { name } of present) {
+        const peer = peerNamed(name)
+        if ('scenarios' in peer && !peer.scenarios.includes(scenario.name)) continue
+        errands.push({ round, scenario, peer: name })
+      }
     }
   }
-  print(rates, keys, rounds)
+  return errands
 }
 
-async function runRound(name: string, opener: PeerOpener, keys: number, rates: Map<string, number[]>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'siltstone-bench-'))
-  try {
-    const data = new Dataset(keys)
-    const peer = await opener(directory)
-    for (const workload of workloads) {
-      const measured = await workload.run(peer, data)
-      if (measured === undefined) continue
-      const cell = `${workload.name}|${name}`
-      rates.set(cell, [...(rates.get(cell) ?? []), measured.operations / measured.seconds])
-      await peer.settle()
-    }
-    await peer.close()
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+  process.stderr.write(`wrote ${path}\n`)
 }
 
-function print(rates: Map<string, number[]>, keys: number, rounds: number): void {
-  const row = (...cells: string[]): string =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(30) : cell.padStart(14))).join('')
-  const lines = [
-    `${keys} keys of 16 B, values of 100 B, not synced; medians of ${rounds} interleaved rounds, Node ${process.version}`,
-    '',
-    row('operations a second', 'siltstone', 'classic-level', 'ratio'),
-  ]
-  for (const { name } of workloads) {
-    const [ours, theirs] = Object.keys(openers).map((peer) => median(rates.get(`${name}|${peer}`) ?? []))
-    const format = (rate: number): string => (Number.isNaN(rate) ? '-' : Math.round(rate).toLocaleString('en'))
-    const ratio = Number.isNaN(theirs!) ? '-' : (ours! / theirs!).toFixed(1)
-    lines.push(row(name, format(ours!), format(theirs!), ratio))
-  }
-  process.stdout.write(`${lines.join('\n')}\n`)
+try {
+  const options = parseOptions(process.argv.slice(2))
+  if (options.help) process.stdout.write(USAGE)
+  else await main(options)
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
+  process.exitCode = 2
 }
-
-await main()
