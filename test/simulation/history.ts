@@ -84,6 +84,15 @@ export class History {
     return undefined
   }
 
+  /** Every key of a keyspace that anybody has written or removed. */
+  keysOf(keyspace: string): ReadonlySet<string> {
+    const keys = new Set<string>()
+    for (const { changes } of this.commits) {
+      for (const change of changes) if (change.keyspace === keyspace && change.type !== 'clear') keys.add(change.key)
+    }
+    return keys
+  }
+
   /** What the first `count` commits lead to. */
   contentAt(count: number, now: number): Content {
     const state = new Map<string, Map<string, Entry>>()

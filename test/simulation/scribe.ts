@@ -212,23 +212,38 @@ export class Scribe {
     }
   }
 
-  /** Reads with a scan; and again key by key and backwards, which take other ways. */
+  /** Reads key by key, with a scan, and with one backwards: three ways that have to lead to the same. */
   private async readAll(): Promise<Content> {
     const { db } = this
     const content = new Map<string, ReadonlyMap<string, string>>()
     for (const name of ['', ...db.keyspaceNames()]) {
       const keyspace = this.keyspace(name)
+      const found = new Map<string, string>()
+      for (const key of this.history.keysOf(name)) {
+        const value = keyspace.getSync(key)
+        if (value !== undefined) found.set(key, value)
+      }
       const entries = await this.until(keyspace.entries().toArray(), 0)
       const keys = entries.map(([key]) => key)
+      expect(found, `what get and a scan see of keyspace '${name}'`).toEqual(new Map(entries))
       expect(await this.until(keyspace.keys({ reverse: true }).toArray(), 0), 'keys backwards').toEqual(
         keys.toReversed(),
       )
-      for (const [key, value] of entries) {
-        if (keyspace.getSync(key) !== value) expect.fail(`get('${key}') in keyspace '${name}' differs from the scan`)
-      }
-      content.set(name, new Map(entries))
+      content.set(name, found)
     }
     return content
+  }
+
+  /** Fixes the present moment. `check` says whether it still looks as it did. */
+  snapshot(): { check(): Promise<void>; close(): void } {
+    const snapshot = this.db.snapshot()
+    const count = this.history.length
+    const check = async (): Promise<void> => {
+      const entries = await this.until(snapshot.entries().toArray(), 0)
+      const expected = this.history.contentAt(count, this.clock.now()).get('') ?? new Map()
+      expect(new Map(entries), `a snapshot of the first ${count} commits`).toEqual(expected)
+    }
+    return { check, close: () => snapshot.close() }
   }
 
   /** The state of the store is one that breaks no promise. Says how many commits it holds. */
