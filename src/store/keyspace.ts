@@ -199,8 +199,8 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
    * @example
    * const watch = db.watch({ prefix: 'config:' })
    * await db.put('config:color', 'blue')
-   * for await (const { type, key, value } of watch) {
-   *   console.log(type, key, value) // put config:color blue
+   * for await (const { value } of watch) {
+   *   console.log(value) // 'blue'
    *   break
    * }
    */
