@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 import * as siltstone from '../../src/index.js'
+import * as shard from '../../src/shard.js'
 
 /** TypeScript that a reader may copy: the blocks of one page in their order, or one example of a comment. */
 export interface Snippet {
@@ -15,7 +16,7 @@ interface Surroundings {
   readonly folders: readonly string[]
   /** With a store in './data' and a backup in './backups'. */
   readonly imports: string
-  /** Where the example does not make its own `db`. */
+  /** Where the example does not make its own `db` or `store`. */
   readonly before: string
   readonly after: string
 }
@@ -40,11 +41,9 @@ const SURROUNDINGS: readonly Surroundings[] = [
   },
   {
     folders: ['src/shard'],
-    imports:
-      "import { BoundedLoads } from '../../dist/src/shard/bounded-loads.js'\n" +
-      "import { Ring } from '../../dist/src/shard/placement/ring.js'",
-    before: '',
-    after: '',
+    imports: `import { ${Object.keys(shard).join(', ')} } from 'siltstone/shard'`,
+    before: "const store = await openSharded('./its-own', { shards: ['a', 'b', 'c'] })",
+    after: 'await store.close()',
   },
 ]
 
@@ -93,7 +92,7 @@ function inSurroundings(file: string, example: string): string {
   const around = SURROUNDINGS.find(({ folders }) => folders.some((folder) => file.startsWith(`${folder}/`)))
   if (around === undefined) throw new Error(`${file} has examples, and nobody has said what they find around them`)
   const { imports, before, after } = around
-  const bare = /\bconst db\b/.test(example)
+  const bare = /\bconst (db|store)\b/.test(example)
   return `${imports}
     interface User { readonly name?: string; readonly born?: number }
     ${bare ? '' : before}
