@@ -34,7 +34,7 @@ export interface OpenOptions<K = string, V = string> {
   compression?: CompressionName
   /** Bits a key takes in the bloom filters (default 10); 0 turns them off. */
   filterBitsPerKey?: number
-  /** How the tables of the default keyspace are merged (default 'leveled'). */
+  /** How tables are merged (default 'leveled'): settled for the default keyspace when it is made, for others where they say nothing. */
   compaction?: CompactionStyle
   /** What a damaged commit log does (default 'point-in-time'): recover up to the damage and report it, or refuse. */
   recovery?: 'point-in-time' | 'strict'
