@@ -1,0 +1,40 @@
+import type { ShardGroup } from './shard-group.js'
+
+/** One shard's share of keys, bytes and work. */
+export interface ShardBalance {
+  readonly name: string
+  readonly weight: number
+  /** Counted up to half a million, beyond that put in proportion to the bytes. */
+  readonly keys: number
+  /** About, on disk and in the log. */
+  readonly bytes: number
+  /** Keys read by name since the store was opened. */
+  readonly reads: number
+  /** Operations written since the store was opened. */
+  readonly writes: number
+}
+
+export interface Balance {
+  readonly shards: readonly ShardBalance[]
+  /** Keys for each unit of weight on the fullest shard, relative to the mean; 1 is even. */
+  readonly maxOverMean: number
+  /** The shard that was read and written most for its weight; `undefined` before anything was. */
+  readonly hottest: string | undefined
+}
+
+export function balanceOf(group: ShardGroup): Balance {
+  const { placement, target } = group.ownership
+  const weights = new Map([...placement.shards, ...(target?.shards ?? [])].map(({ name, weight }) => [name, weight]))
+  const shards = [...weights].map(([name, weight]) => ({
+    name,
+    weight,
+    ...group.shard(name).figures(),
+    ...group.load(name),
+  }))
+  const totalWeight = shards.reduce((sum, { weight }) => sum + weight, 0)
+  const mean = shards.reduce((sum, { keys }) => sum + keys, 0) / totalWeight
+  const fullest = Math.max(...shards.map(({ keys, weight }) => keys / weight))
+  const load = ({ reads, writes, weight }: ShardBalance): number => (reads + writes) / weight
+  const hottest = shards.reduce((a, b) => (load(b) > load(a) ? b : a))
+  return { shards, maxOverMean: mean === 0 ? 1 : fullest / mean, hottest: load(hottest) > 0 ? hottest.name : undefined }
+}

@@ -1,0 +1,218 @@
+import { Found } from '../bytes/cursor.js'
+import { invalid } from '../bytes/errors.js'
+import type { Database } from '../store/database.js'
+import { copyBytes } from '../store/encoding.js'
+import type { Keyspace } from '../store/keyspace.js'
+import { putTree, treeByteBound } from '../store/operations.js'
+import type { Reader } from '../store/reader.js'
+import type { Isolation } from '../store/transaction.js'
+import type { TreeState } from '../store/tree-state.js'
+import type { KeyRange } from '../tree/key-range.js'
+import type { TreeOptions } from '../tree/tree-options.js'
+import { LocalReads } from './local-reads.js'
+import { LocalTransaction } from './local-transaction.js'
+import type {
+  Row,
+  Shard,
+  ShardFigures,
+  ShardOperation,
+  ShardPoint,
+  ShardTransaction,
+  ShardWriteOptions,
+} from './shard.js'
+import { MARK_KEY, MARK_SPACE, type ShardMark } from './shard-mark.js'
+import { byteBoundOf, putOperation } from './shard-operations.js'
+
+type Bytes = Uint8Array
+
+// A record's length is an integer of 31 bits, and its memory is one allocation.
+const MOST_BATCH_BYTES = 2 ** 30
+// Counting this many keys takes some 0.1 s; beyond, the rest is put in proportion to its bytes.
+const MOST_COUNTED_KEYS = 500_000
+
+const ALL: KeyRange = { start: new Uint8Array(0), end: undefined }
+
+/** A shard that is a store of its own on this thread. */
+export class LocalShard extends LocalReads implements Shard {
+  readonly db: Database<Bytes, Bytes>
+  private readonly handles = new Map<string, Keyspace<Bytes, Bytes>>()
+  private readonly declared = new Map<string, TreeOptions>()
+
+  /** Requires: a store opened with 'view' for keys and values. */
+  constructor(db: Database<Bytes, Bytes>) {
+    super()
+    this.db = db
+    this.handles.set('', db)
+  }
+
+  keyspace(space: string): Keyspace<Bytes, Bytes> {
+    let handle = this.handles.get(space)
+    if (handle === undefined) {
+      const options = this.declared.get(space) ?? {}
+      handle = this.db.keyspace<Bytes, Bytes>(space, { keyEncoding: 'view', valueEncoding: 'view', ...options })
+      this.handles.set(space, handle)
+    }
+    return handle
+  }
+
+  protected reader(space: string): Reader<Bytes, Bytes> {
+    return this.keyspace(space)
+  }
+
+  declare(space: string, options: TreeOptions): void {
+    if (this.handles.has(space)) {
+      // The engine refuses options that differ from what is settled.
+      this.db.keyspace<Bytes, Bytes>(space, options)
+      return
+    }
+    this.declared.set(space, options)
+    this.keyspace(space)
+  }
+
+  spaces(): string[] {
+    return this.db.engine
+      .trees()
+      .map((state) => state.name)
+      .filter((name) => name !== MARK_SPACE)
+  }
+
+  drain(): void {
+    this.db.engine.pipeline.drain(false)
+  }
+
+  snapshot(): ShardPoint {
+    return new LocalPoint(this)
+  }
+
+  rowsSync(space: string, keys: readonly Bytes[]): (Row | undefined)[] {
+    const { engine, state } = this.keyspace(space)
+    const found = new Found()
+    return keys.map((key) => {
+      if (!engine.lookup(state, key, key.length, engine.visible, found)) return undefined
+      return { key, value: copyBytes(found.bytes, found.start, found.end), expiresAt: found.expiresAt }
+    })
+  }
+
+  write(operations: readonly ShardOperation[], options: ShardWriteOptions): Promise<void> {
+    try {
+      const { end, count } = this.encode(operations)
+      return this.db.engine.pipeline.commit(end, count, options.sync)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  writeSync(operations: readonly ShardOperation[], options: ShardWriteOptions): void {
+    const { end, count } = this.encode(operations)
+    this.db.engine.pipeline.commitSync(end, count, options.sync)
+  }
+
+  begin(isolation: Isolation): ShardTransaction {
+    return new LocalTransaction(this.db.engine, (space) => this.keyspace(space), isolation)
+  }
+
+  /** Keys are counted up to half a million; beyond that, the count is put in proportion to the bytes. */
+  figures(): ShardFigures {
+    let keys = 0
+    let bytes = 0
+    for (const space of this.spaces()) {
+      const { state } = this.keyspace(space)
+      const spaceBytes = state.approximateBytes(ALL)
+      bytes += spaceBytes
+      keys += this.countKeys(space, spaceBytes)
+    }
+    return { keys, bytes }
+  }
+
+  private countKeys(space: string, spaceBytes: number): number {
+    const scan = this.keyspace(space).keys()
+    try {
+      let count = 0
+      let last: Bytes | undefined
+      while (count < MOST_COUNTED_KEYS) {
+        const slice = scan.nextManySync(4096)
+        if (slice.length === 0) return count
+        count += slice.length
+        last = slice.at(-1)
+      }
+      const countedBytes = this.keyspace(space).state.approximateBytes({ start: ALL.start, end: last })
+      return Math.round((count * spaceBytes) / Math.max(countedBytes, 1))
+    } finally {
+      scan.close()
+    }
+  }
+
+  async approximateSize(space: string, range: KeyRange): Promise<number> {
+    return this.keyspace(space).state.approximateBytes(range)
+  }
+
+  flush(): Promise<void> {
+    return this.db.flush()
+  }
+
+  compact(kind: 'minor' | 'major'): Promise<void> {
+    return this.db.compact({ kind })
+  }
+
+  idle(): Promise<void> {
+    return this.db.idle()
+  }
+
+  close(): Promise<void> {
+    return this.db.close()
+  }
+
+  /** Whose shard it says it is. */
+  readMark(): ShardMark | undefined {
+    const bytes = this.keyspace(MARK_SPACE).getSync(MARK_KEY)
+    return bytes === undefined ? undefined : JSON.parse(new TextDecoder().decode(bytes))
+  }
+
+  async writeMark(mark: ShardMark): Promise<void> {
+    const value = new TextEncoder().encode(JSON.stringify(mark))
+    await this.keyspace(MARK_SPACE).put(MARK_KEY, value, { sync: true })
+  }
+
+  /** Puts the operations into the log's memory as one record. */
+  private encode(operations: readonly ShardOperation[]): { end: number; count: number } {
+    const { pipeline } = this.db.engine
+    const states: TreeState[] = []
+    const created: TreeState[] = []
+    let bound = 0
+    for (const operation of operations) {
+      const { state } = this.keyspace(operation.space)
+      states.push(state)
+      if (state.tree === undefined && !created.includes(state)) {
+        created.push(state)
+        bound += treeByteBound(state)
+      }
+      bound += byteBoundOf(operation)
+    }
+    if (bound > MOST_BATCH_BYTES) throw invalid('A batch has at most 1 GiB; write it in parts')
+    let offset = pipeline.begin(bound)
+    const { bytes } = pipeline
+    for (const state of created) offset = putTree(bytes, offset, state)
+    for (const [i, operation] of operations.entries()) offset = putOperation(bytes, offset, states[i]!, operation)
+    return { end: offset, count: created.length + operations.length }
+  }
+}
+
+/** A moment of a store. */
+class LocalPoint extends LocalReads implements ShardPoint {
+  private readonly shard: LocalShard
+  private readonly point: ReturnType<Database<Bytes, Bytes>['snapshot']>
+
+  constructor(shard: LocalShard) {
+    super()
+    this.shard = shard
+    this.point = shard.db.snapshot()
+  }
+
+  protected reader(space: string): Reader<Bytes, Bytes> {
+    return space === '' ? this.point : this.point.keyspace(this.shard.keyspace(space))
+  }
+
+  close(): void {
+    this.point.close()
+  }
+}

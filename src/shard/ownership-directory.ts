@@ -1,0 +1,147 @@
+import { invalid, SiltstoneError } from '../bytes/errors.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { type Database, open } from '../store/database.js'
+import type { PlacementState } from './placement/placement.js'
+import type { ShardMark } from './shard-mark.js'
+import type { ShardingOptions } from './shard-options.js'
+
+/*
+ * Who owns what, on disk: a small store of its own beside the shards, in `.ownership`. It gives what a directory needs and a file
+ * does not: several records change as one, every change is synced, a crash at any moment leaves the one before or the one after, and
+ * its lock keeps a second process out of all shards. Values are JSON.
+ *
+ *   layout     the shards and the placement that count, with an epoch
+ *   plan       present while keys move: the placement that they move to, and who joins or leaves
+ *   progress   present while keys move: how far, and what the last step may have left behind
+ *   mark       in a store that is itself a shard: of which one (`shard-mark.ts`)
+ */
+export const OWNERSHIP_FOLDER = '.ownership'
+
+/** Where a shard is. */
+export interface ShardPlace {
+  readonly name: string
+  /** Given by the user; otherwise it is in a folder of its name beside the directory. */
+  readonly path?: string
+  /** How it is dealt out when it is made, where it is itself a sharded store. */
+  readonly nested?: ShardingOptions
+}
+
+export interface Layout {
+  readonly format: 1
+  readonly store: string
+  /** Goes up with every plan that is begun and every one that is completed. */
+  readonly epoch: number
+  /** Whether all shards were made; before that, missing ones may be. */
+  readonly made: boolean
+  readonly placement: PlacementState
+  readonly shards: readonly ShardPlace[]
+  /** Shards that have left and are to be destroyed. */
+  readonly retired: readonly ShardPlace[]
+}
+
+/** A move that was begun. */
+export interface MovePlan {
+  readonly epoch: number
+  readonly target: PlacementState
+  readonly joining: readonly ShardPlace[]
+  readonly leaving: readonly string[]
+}
+
+/** Keys of one keyspace, in base64; no `to`: to its end. */
+export interface WrittenRange {
+  readonly space: string
+  readonly from: string
+  readonly to: string | null
+}
+
+export interface MoveProgress {
+  /** Everything before this place has moved. */
+  readonly frontier: { readonly space: string; readonly upTo: string | null } | null
+  /** Where the step under way, or the last one, may have left copies with shards that do not own them. */
+  readonly unclean: WrittenRange | null
+  readonly keysScanned: number
+  readonly keysMoved: number
+  readonly bytesMoved: number
+}
+
+const NEWEST_FORMAT = 1
+
+/** The directory of ownership, open. */
+export class OwnershipDirectory {
+  private readonly db: Database<string, unknown>
+
+  private constructor(db: Database<string, unknown>) {
+    this.db = db
+  }
+
+  static async open(fs: FileSystem, path: string, create: boolean): Promise<OwnershipDirectory> {
+    const db = await open<string, unknown>(`${path}/${OWNERSHIP_FOLDER}`, {
+      fs,
+      createIfMissing: create,
+      valueEncoding: 'json',
+      sync: true,
+      // A few records; a thread for their compaction would be wasted.
+      executor: 'inline',
+      writeBufferBytes: 256 * 1024,
+      cacheBytes: 256 * 1024,
+      compression: 'none',
+      recovery: 'strict',
+    })
+    return new OwnershipDirectory(db)
+  }
+
+  layout(): Layout | undefined {
+    const layout = this.db.getSync('layout') as Layout | undefined
+    if (layout !== undefined && layout.format > NEWEST_FORMAT) {
+      throw new SiltstoneError('SILT_FORMAT', 'This sharded store was made by a newer version of Siltstone')
+    }
+    return layout
+  }
+
+  plan(): MovePlan | undefined {
+    return this.db.getSync('plan') as MovePlan | undefined
+  }
+
+  progress(): MoveProgress | undefined {
+    return this.db.getSync('progress') as MoveProgress | undefined
+  }
+
+  mark(): ShardMark | undefined {
+    return this.db.getSync('mark') as ShardMark | undefined
+  }
+
+  async putMark(mark: ShardMark): Promise<void> {
+    await this.db.put('mark', mark)
+  }
+
+  async putLayout(layout: Layout): Promise<void> {
+    await this.db.put('layout', layout)
+  }
+
+  async begin(plan: MovePlan): Promise<void> {
+    if (this.plan() !== undefined) throw invalid('A move is under way already')
+    await this.db.put('plan', plan)
+  }
+
+  async putProgress(progress: MoveProgress): Promise<void> {
+    await this.db.put('progress', progress)
+  }
+
+  /** The same before it returns: from here on, the other side owns what has moved. */
+  putProgressSync(progress: MoveProgress): void {
+    this.db.putSync('progress', progress)
+  }
+
+  /** The move is over: its target is the layout. */
+  completeSync(layout: Layout): void {
+    this.db.batchSync([
+      { type: 'put', key: 'layout', value: layout },
+      { type: 'del', key: 'plan' },
+      { type: 'del', key: 'progress' },
+    ])
+  }
+
+  close(): Promise<void> {
+    return this.db.close()
+  }
+}

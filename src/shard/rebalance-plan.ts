@@ -1,0 +1,59 @@
+import type { PlacedShard, Placement } from './placement/placement.js'
+import type { ShardGroup } from './shard-group.js'
+
+/** What a rebalance moves, or would. Shares come from a sample of the keys. */
+export interface RebalancePlan {
+  /** The epoch of the directory while it lasts. */
+  readonly epoch: number
+  readonly before: readonly PlacedShard[]
+  readonly after: readonly PlacedShard[]
+  /** The share of all keys that changes its shard, from 0 to 1. */
+  readonly movedShare: number
+  /** From which shard to which, as shares of all keys. */
+  readonly moves: readonly { readonly from: string; readonly to: string; readonly share: number }[]
+  /** Keys that were moved; of a dry run, 0. */
+  readonly keysMoved: number
+  readonly bytesMoved: number
+}
+
+/** Shares are good to about a hundredth of themselves. */
+const SAMPLE_KEYS = 20_000
+
+/** Works out what a change moves, on the keys that are there, or on made-up ones in an empty store. */
+export function planOf(group: ShardGroup, before: Placement, after: Placement, epoch: number): RebalancePlan {
+  const counts = new Map<string, { from: string; to: string; keys: number }>()
+  let sampled = 0
+  for (const key of sampleKeys(group)) {
+    sampled++
+    const from = before.shards[before.ownerOf(key, 0, key.length)]!.name
+    const to = after.shards[after.ownerOf(key, 0, key.length)]!.name
+    if (from === to) continue
+    const way = `${from} ${to}`
+    const count = counts.get(way) ?? { from, to, keys: 0 }
+    count.keys++
+    counts.set(way, count)
+  }
+  const moves = [...counts.values()].map(({ from, to, keys }) => ({ from, to, share: keys / sampled }))
+  return {
+    epoch,
+    before: before.shards,
+    after: after.shards,
+    movedShare: moves.reduce((sum, { share }) => sum + share, 0),
+    moves,
+    keysMoved: 0,
+    bytesMoved: 0,
+  }
+}
+
+/** The first keys of every shard; hashing makes them as good as any. */
+function sampleKeys(group: ShardGroup): Uint8Array[] {
+  const keys: Uint8Array[] = []
+  const query = { range: { start: new Uint8Array(0), end: undefined }, reverse: false, keysOnly: true }
+  for (const space of group.spaces()) {
+    const scan = group.scan(space, { ...query, limit: SAMPLE_KEYS })
+    for (const { key } of scan.nextManySync(SAMPLE_KEYS - keys.length)) keys.push(key)
+    scan.close()
+  }
+  if (keys.length > 0) return keys
+  return Array.from({ length: SAMPLE_KEYS }, (_, i) => Buffer.from(`key ${i}`))
+}

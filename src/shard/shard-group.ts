@@ -1,0 +1,246 @@
+import { SiltstoneError } from '../bytes/errors.js'
+import type { Isolation } from '../store/transaction.js'
+import type { KeyRange } from '../tree/key-range.js'
+import type { TreeOptions } from '../tree/tree-options.js'
+import { crossShard } from './cross-shard.js'
+import { GroupPoint } from './group-point.js'
+import { GroupReads } from './group-reads.js'
+import { GroupTransaction } from './group-transaction.js'
+import type { Ownership } from './ownership.js'
+import type {
+  Row,
+  Shard,
+  ShardFigures,
+  ShardOperation,
+  ShardPoint,
+  ShardReads,
+  ShardTransaction,
+  ShardWriteOptions,
+} from './shard.js'
+
+type Bytes = Uint8Array
+
+/** A shard of the group, what it was asked since the store was opened, and who still reads from it. */
+class Member {
+  readonly shard: Shard
+  reads = 0
+  writes = 0
+  holders = 0
+  /** Set when it has left: closes it as soon as nobody reads from it. */
+  onFree: (() => void) | undefined
+
+  constructor(shard: Shard) {
+    this.shard = shard
+  }
+}
+
+/** What ends before the shards do, and what after them. */
+export interface CloseHooks {
+  beforeClose(): Promise<void>
+  afterClose(): Promise<void>
+}
+
+/** Hears of every write, in the turn in which it is issued: a move has to know. */
+export type WriteObserver = (operations: readonly ShardOperation[]) => void
+
+/**
+ * Shards behind the surface of one: every operation goes to the owner of its key. All the state is who owns what (`ownership`), which
+ * a move replaces step by step; reads and writes look at it once, in the turn in which they are called.
+ */
+export class ShardGroup extends GroupReads implements Shard {
+  private readonly members = new Map<string, Member>()
+  private readonly declared = new Map<string, TreeOptions>()
+  private owned: Ownership
+  observer: WriteObserver | undefined
+  private readonly hooks: CloseHooks
+  private closing: Promise<void> | undefined
+
+  constructor(ownership: Ownership, shards: ReadonlyMap<string, Shard>, hooks: CloseHooks) {
+    super()
+    this.owned = ownership
+    this.hooks = hooks
+    for (const [name, shard] of shards) this.members.set(name, new Member(shard))
+  }
+
+  get ownership(): Ownership {
+    return this.owned
+  }
+
+  /** From this turn on keys belong to whom this says. */
+  own(ownership: Ownership): void {
+    this.owned = ownership
+  }
+
+  join(name: string, shard: Shard): void {
+    for (const [space, options] of this.declared) shard.declare(space, options)
+    this.members.set(name, new Member(shard))
+  }
+
+  /** Takes a shard out. Resolves when nobody reads from it any more; it is not closed. */
+  leave(name: string): Promise<void> {
+    const member = this.members.get(name)!
+    this.members.delete(name)
+    if (member.holders === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      member.onFree = resolve
+    })
+  }
+
+  shard(name: string): Shard {
+    return this.members.get(name)!.shard
+  }
+
+  names(): readonly string[] {
+    return [...this.members.keys()]
+  }
+
+  load(name: string): { reads: number; writes: number } {
+    const { reads, writes } = this.members.get(name)!
+    return { reads, writes }
+  }
+
+  checkOpen(): void {
+    if (this.closing !== undefined) {
+      throw new SiltstoneError('SILT_NOT_OPEN', 'The sharded store is closed; open it again to use it')
+    }
+  }
+
+  // Reads.
+
+  protected readsOf(name: string, keyCount: number): ShardReads {
+    this.checkOpen()
+    const member = this.members.get(name)!
+    member.reads += keyCount
+    return member.shard
+  }
+
+  protected cut(): void {
+    this.drain()
+  }
+
+  protected hold(): () => void {
+    const held = [...this.members.values()]
+    for (const member of held) member.holders++
+    return () => {
+      for (const member of held) if (--member.holders === 0) member.onFree?.()
+    }
+  }
+
+  /** All shards in one turn, with everything visible that was issued before. */
+  snapshot(): ShardPoint {
+    this.checkOpen()
+    this.cut()
+    const release = this.hold()
+    const points = new Map([...this.members].map(([name, { shard }]) => [name, shard.snapshot()]))
+    return new GroupPoint(this.owned, points, release)
+  }
+
+  rowsSync(space: string, keys: readonly Bytes[]): (Row | undefined)[] {
+    return keys.map((key) => this.shard(this.owned.ownerOf(space, key)).rowsSync(space, [key])[0])
+  }
+
+  drain(): void {
+    for (const { shard } of this.members.values()) shard.drain()
+  }
+
+  // Writes.
+
+  async write(operations: readonly ShardOperation[], options: ShardWriteOptions): Promise<void> {
+    const parts = this.issue(operations, options)
+    // All parts are issued in one turn, so that a cut sees all of them or none.
+    await Promise.all([...parts].map(([name, part]) => this.shard(name).write(part, options)))
+  }
+
+  writeSync(operations: readonly ShardOperation[], options: ShardWriteOptions): void {
+    for (const [name, part] of this.issue(operations, options)) this.shard(name).writeSync(part, options)
+  }
+
+  begin(isolation: Isolation): ShardTransaction {
+    this.checkOpen()
+    return new GroupTransaction(
+      {
+        ownership: () => this.owned,
+        shard: (name) => this.shard(name),
+        note: (operations) => this.observer?.(operations),
+      },
+      isolation,
+    )
+  }
+
+  /** Sends each operation where it belongs, and tells whoever follows. */
+  private issue(operations: readonly ShardOperation[], { atomic }: ShardWriteOptions): Map<string, ShardOperation[]> {
+    this.checkOpen()
+    const parts = new Map<string, ShardOperation[]>()
+    const add = (name: string, operation: ShardOperation): void => {
+      const part = parts.get(name)
+      if (part === undefined) parts.set(name, [operation])
+      else part.push(operation)
+    }
+    for (const operation of operations) {
+      const { space, key } = operation
+      if (operation.type === 'clear') for (const name of this.members.keys()) add(name, operation)
+      else add(this.owned.ownerOf(space, key), operation)
+    }
+    const isClear = operations.length === 1 && operations[0]!.type === 'clear'
+    if (atomic && parts.size > 1 && !isClear) throw crossShard('The batch', [...parts.keys()])
+    for (const [name, part] of parts) this.members.get(name)!.writes += part.length
+    this.observer?.(operations)
+    return parts
+  }
+
+  // The whole.
+
+  declare(space: string, options: TreeOptions): void {
+    this.checkOpen()
+    for (const { shard } of this.members.values()) shard.declare(space, options)
+    this.declared.set(space, options)
+  }
+
+  spaces(): string[] {
+    this.checkOpen()
+    return [...new Set([...this.members.values()].flatMap(({ shard }) => shard.spaces()))].sort()
+  }
+
+  figures(): ShardFigures {
+    const each = [...this.members.values()].map(({ shard }) => shard.figures())
+    return {
+      keys: each.reduce((sum, { keys }) => sum + keys, 0),
+      bytes: each.reduce((sum, { bytes }) => sum + bytes, 0),
+    }
+  }
+
+  async approximateSize(space: string, range: KeyRange): Promise<number> {
+    const sizes = await this.each((shard) => shard.approximateSize(space, range))
+    return sizes.reduce((sum, size) => sum + size, 0)
+  }
+
+  async flush(): Promise<void> {
+    await this.each((shard) => shard.flush())
+  }
+
+  async compact(kind: 'minor' | 'major'): Promise<void> {
+    await this.each((shard) => shard.compact(kind))
+  }
+
+  async idle(): Promise<void> {
+    await this.each((shard) => shard.idle())
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeAll()
+    return this.closing
+  }
+
+  private async closeAll(): Promise<void> {
+    await this.hooks.beforeClose()
+    const ends = await Promise.allSettled([...this.members.values()].map(({ shard }) => shard.close()))
+    await this.hooks.afterClose()
+    const failed = ends.find((end) => end.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  private async each<T>(run: (shard: Shard) => Promise<T>): Promise<T[]> {
+    this.checkOpen()
+    return Promise.all([...this.members.values()].map(({ shard }) => run(shard)))
+  }
+}

@@ -1,0 +1,324 @@
+import { systemClock } from '../bytes/clock.js'
+import { invalid } from '../bytes/errors.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { type RangeOptions, resolveRange } from '../store/bounds.js'
+import { describe, type EncodingOption } from '../store/encoding.js'
+import { locate } from '../store/open-engine.js'
+import { type KeyspaceOptions, resolveKeyspaceOptions, resolveOpenOptions } from '../store/options.js'
+import type { TransactionOptions } from '../store/transact.js'
+import { type Balance, balanceOf } from './balance.js'
+import { codecOf } from './codec.js'
+import { type OpenedGroup, openGroup, placeOf } from './open-group.js'
+import { destroyPlace } from './open-shard.js'
+import { OWNERSHIP_FOLDER } from './ownership-directory.js'
+import { Directory } from './placement/directory.js'
+import type { Placement } from './placement/placement.js'
+import { Range } from './placement/range.js'
+import { Slots } from './placement/slots.js'
+import type { RebalancePlan } from './rebalance-plan.js'
+import type { RebalanceOptions, RebalanceProgress } from './rebalancer.js'
+import { resolveSpec, type ShardedOptions, type ShardSpec } from './shard-options.js'
+import { ShardedKeyspace } from './sharded-keyspace.js'
+import { ShardedSnapshot } from './sharded-snapshot.js'
+import { type ShardedTransaction, transactOnShard, transactOnShardSync } from './sharded-transaction.js'
+
+/** Figures of a sharded store. */
+export interface ShardedStats {
+  readonly epoch: number
+  readonly keys: number
+  readonly bytes: number
+  readonly reads: number
+  readonly writes: number
+  readonly balance: Balance
+  /** While keys move. */
+  readonly rebalance: RebalanceProgress | undefined
+}
+
+/**
+ * A store dealt out over shards, with the surface of a single one. What is atomic is atomic on one shard; tags in keys, such as
+ * `{42}`, bring together what belongs together.
+ *
+ * @example
+ * const store = await openSharded('./data', { shards: ['a', 'b', 'c'] })
+ * await store.put('user:1', 'ada')
+ * store.locate('user:1') // 'a', 'b' or 'c'
+ * await store.close()
+ */
+export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> {
+  private readonly parts: OpenedGroup
+  private readonly fs: FileSystem
+  private readonly encodings: { key: EncodingOption; value: EncodingOption }
+  private readonly handles = new Map<string, ShardedKeyspace<unknown, unknown>>()
+
+  /** @internal Sharded stores come from `openSharded`. */
+  constructor(parts: OpenedGroup, fs: FileSystem, options: ShardedOptions<K, V>) {
+    const { keyEncoding = 'utf8', valueEncoding = 'utf8', sync = false, clock = systemClock } = options
+    super(
+      parts.group,
+      '',
+      codecOf(keyEncoding as EncodingOption<K>, 'keyEncoding'),
+      codecOf(valueEncoding as EncodingOption<V>, 'valueEncoding'),
+      { sync, clock, resolve: (keyspace) => this.resolveKeyspace(keyspace) },
+    )
+    this.parts = parts
+    this.fs = fs
+    this.encodings = { key: keyEncoding as EncodingOption, value: valueEncoding as EncodingOption }
+    this.handles.set('', this as unknown as ShardedKeyspace<unknown, unknown>)
+  }
+
+  // Where things are.
+
+  /** The name of the shard that owns a key now; a '{tag}' in the key decides alone. */
+  locate(key: K): string {
+    this.group.checkOpen()
+    return this.group.ownership.ownerOf('', this.deleteOperation(key).key)
+  }
+
+  /** The names of the shards. */
+  get shards(): string[] {
+    const { placement, target } = this.group.ownership
+    return (target ?? placement).shards.map(({ name }) => name)
+  }
+
+  /** Goes up with every change of ownership, when it begins and when it is complete; what was derived from an older one is stale. */
+  get epoch(): number {
+    return this.parts.directory.plan()?.epoch ?? this.parts.rebalancer.layout.epoch
+  }
+
+  /** Keys, bytes and load per shard, and how even it is. Counts keys, so not for every second. */
+  balance(): Balance {
+    this.group.checkOpen()
+    return balanceOf(this.group)
+  }
+
+  /** Figures of the whole. */
+  stats(): ShardedStats {
+    const balance = this.balance()
+    const sum = (of: (shard: Balance['shards'][number]) => number): number =>
+      balance.shards.reduce((total, shard) => total + of(shard), 0)
+    return {
+      epoch: this.epoch,
+      keys: sum(({ keys }) => keys),
+      bytes: sum(({ bytes }) => bytes),
+      reads: sum(({ reads }) => reads),
+      writes: sum(({ writes }) => writes),
+      balance,
+      rebalance: this.parts.rebalancer.progress,
+    }
+  }
+
+  // Changing it, online. Each resolves when all keys stand where they should, and goes on after a crash when the store is opened.
+
+  /**
+   * Adds a shard and moves its share of the keys to it.
+   *
+   * @example
+   * const { movedShare } = await store.addShard('d', { dryRun: true }) // about 0.25 beside three others
+   * await store.addShard('d', { onProgress: ({ keysMoved }) => console.log(keysMoved) })
+   */
+  async addShard(
+    shard: string | ShardSpec,
+    options: RebalanceOptions & { weight?: number } = {},
+  ): Promise<RebalancePlan> {
+    const { weight: inOptions, ...rest } = options
+    const spec = resolveSpec(shard, this.fs)
+    const weight = spec.weight ?? inOptions
+    const change = (placement: Placement): void => placement.add(spec.name, weight === undefined ? {} : { weight })
+    return this.parts.rebalancer.rebalance({ change, joining: placeOf(spec) }, rest)
+  }
+
+  /** Moves all keys of a shard to the others and destroys it. */
+  async removeShard(name: string, options: RebalanceOptions = {}): Promise<RebalancePlan> {
+    const change = (placement: Placement): void => placement.remove(name)
+    return this.parts.rebalancer.rebalance({ change, leaving: name }, options)
+  }
+
+  /** Gives a shard another weight. */
+  async reweight(name: string, weight: number, options: RebalanceOptions = {}): Promise<RebalancePlan> {
+    return this.parts.rebalancer.rebalance({ change: (placement) => placement.reweight(name, weight) }, options)
+  }
+
+  /** With placement 'slots': moves one slot, for example that of a hot key, to another shard. */
+  async moveSlot(slot: number, shard: string, options: RebalanceOptions = {}): Promise<RebalancePlan> {
+    return this.parts.rebalancer.rebalance({ change: (each) => slotsOf(each).moveSlot(slot, shard) }, options)
+  }
+
+  /** With placement 'slots': the slot of a key. */
+  slotOf(key: K): number {
+    const { key: bytes } = this.deleteOperation(key)
+    return slotsOf(this.group.ownership.placement).slotOf(bytes, 0, bytes.length)
+  }
+
+  /** With placement 'directory': keys that begin with this stand on that shard from now on. */
+  async assign(prefix: string | Uint8Array, shard: string, options: RebalanceOptions = {}): Promise<RebalancePlan> {
+    const change = (each: Placement): void => {
+      if (!(each instanceof Directory)) throw wrongPlacement('assign', 'directory', each)
+      each.assign(prefix, shard)
+    }
+    return this.parts.rebalancer.rebalance({ change }, options)
+  }
+
+  /** With placement 'range': cuts a range at a key; a shard gets what lies at or above it. */
+  async split(at: K, shard: string, options: RebalanceOptions = {}): Promise<RebalancePlan> {
+    const { key } = this.deleteOperation(at)
+    return this.parts.rebalancer.rebalance({ change: (each) => rangeOf(each).split(key, shard) }, options)
+  }
+
+  /** With placement 'range': takes a split away; the range below takes over what lies above it. */
+  async merge(at: K, options: RebalanceOptions = {}): Promise<RebalancePlan> {
+    const { key } = this.deleteOperation(at)
+    return this.parts.rebalancer.rebalance({ change: (each) => rangeOf(each).merge(key) }, options)
+  }
+
+  // The surface of a store.
+
+  /** A handle on a keyspace of that name; it comes into being with its first write. */
+  keyspace<K2 = K, V2 = V>(name: string, options: KeyspaceOptions<K2, V2> = {}): ShardedKeyspace<K2, V2> {
+    this.group.checkOpen()
+    if (typeof name !== 'string' || name === '') {
+      throw invalid(`The name of a keyspace must be a text that is not empty, not ${describe(name)}`)
+    }
+    const { keyEncoding, valueEncoding, compaction, compression } = resolveKeyspaceOptions(options)
+    this.group.declare(name, {
+      ...(compaction === undefined ? {} : { compaction }),
+      ...(compression === undefined ? {} : { compression }),
+    })
+    const handle = new ShardedKeyspace(
+      this.group,
+      name,
+      codecOf((keyEncoding ?? this.encodings.key) as EncodingOption<K2>, 'keyEncoding'),
+      codecOf((valueEncoding ?? this.encodings.value) as EncodingOption<V2>, 'valueEncoding'),
+      this.family,
+    )
+    this.handles.set(name, handle as unknown as ShardedKeyspace<unknown, unknown>)
+    return handle
+  }
+
+  /** The names of the keyspaces that were ever written to, the default one not counted. */
+  keyspaceNames(): string[] {
+    return this.group.spaces().filter((name) => name !== '')
+  }
+
+  /** Fixes the present moment, over all shards and keyspaces. Close it, or what is deleted later keeps its space. */
+  snapshot(): ShardedSnapshot<K, V> {
+    return new ShardedSnapshot(this.group, '', this.keyCodec, this.valueCodec)
+  }
+
+  /**
+   * Runs a function whose reads and writes, on one shard, take effect as one; see `Database.transaction`.
+   *
+   * @example
+   * await store.transaction(async (tx) => {
+   *   const visits = Number((await tx.get('{7}:visits')) ?? '0')
+   *   await tx.put('{7}:visits', String(visits + 1))
+   * })
+   */
+  transaction<T>(
+    run: (transaction: ShardedTransaction<K, V>) => Promise<T> | T,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    return transactOnShard(this, run, options)
+  }
+
+  /** The same on this thread, for a function that awaits nothing. */
+  transactionSync<T>(run: (transaction: ShardedTransaction<K, V>) => T, options: TransactionOptions = {}): T {
+    return transactOnShardSync(this, run, options)
+  }
+
+  /** Moves what is in memory into tables, on every shard. */
+  flush(): Promise<void> {
+    return this.group.flush()
+  }
+
+  /** Merges tables now instead of when they are due, on every shard. */
+  compact(options: { kind?: 'minor' | 'major' } = {}): Promise<void> {
+    return this.group.compact(options.kind ?? 'major')
+  }
+
+  /** Resolves when no flush, no compaction and no rebalance is under way or due. Throws what stopped a rebalance. */
+  async idle(): Promise<void> {
+    await this.parts.rebalancer.idle()
+    await this.group.idle()
+  }
+
+  /** How many bytes a range takes on disk, roughly, on all shards. */
+  approximateSize(options: RangeOptions<K> = {}): Promise<number> {
+    return this.group.approximateSize('', resolveRange(this.keyCodec.encoding, options))
+  }
+
+  /** Waits for what is under way and closes every shard; a rebalance goes on at the next opening. Twice is once. */
+  close(): Promise<void> {
+    return this.group.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private resolveKeyspace(keyspace: unknown): ShardedKeyspace<unknown, unknown> {
+    if (typeof keyspace === 'string') return this.handles.get(keyspace) ?? (this.keyspace(keyspace) as never)
+    if (keyspace instanceof ShardedKeyspace && keyspace.group === this.group) return keyspace
+    if (keyspace instanceof ShardedKeyspace) throw invalid(`Keyspace '${keyspace.name}' belongs to another store`)
+    throw invalid(`Option keyspace must be a name or what store.keyspace() returned, not ${describe(keyspace)}`)
+  }
+}
+
+function slotsOf(placement: Placement): Slots {
+  if (placement instanceof Slots) return placement
+  throw wrongPlacement('slots', 'slots', placement)
+}
+
+function rangeOf(placement: Placement): Range {
+  if (placement instanceof Range) return placement
+  throw wrongPlacement('split and merge', 'range', placement)
+}
+
+function wrongPlacement(what: string, needed: string, placement: Placement): Error {
+  return invalid(`${what} needs placement '${needed}'; this store has '${placement.kind}'`)
+}
+
+/**
+ * Opens a sharded store, and makes it where there is none. The list of shards and the placement count when it is made; later the
+ * directory on disk decides, and what differs from it is refused.
+ *
+ * @example
+ * const store = await openSharded('./data', { shards: ['a', 'b', { name: 'c', weight: 2 }], placement: 'slots' })
+ */
+export async function openSharded<K = string, V = string>(
+  path: string,
+  options: ShardedOptions<K, V> = {},
+): Promise<ShardedStore<K, V>> {
+  const { shards, placement, vnodes, splits, moveBytesPerSecond = 32 * 1024 * 1024, ...storeOptions } = options
+  if (!(typeof moveBytesPerSecond === 'number' && moveBytesPerSecond > 0)) {
+    throw invalid(`Option moveBytesPerSecond must be a number above 0, not ${describe(moveBytesPerSecond)}`)
+  }
+  const { createIfMissing, errorIfExists, readOnly } = resolveOpenOptions(storeOptions)
+  if (readOnly)
+    throw invalid('A sharded store cannot be opened with readOnly; open one shard with open() to look into it')
+  const {
+    keyEncoding,
+    valueEncoding,
+    fs: _fs,
+    createIfMissing: _create,
+    errorIfExists: _exists,
+    ...store
+  } = storeOptions
+  codecOf((keyEncoding ?? 'utf8') as EncodingOption, 'keyEncoding')
+  codecOf((valueEncoding ?? 'utf8') as EncodingOption, 'valueEncoding')
+  const { fs, directory } = locate(path, options.fs)
+  const sharding = {
+    ...(shards === undefined ? {} : { shards }),
+    ...(placement === undefined ? {} : { placement }),
+    ...(vnodes === undefined ? {} : { vnodes }),
+    ...(splits === undefined ? {} : { splits }),
+  }
+  const settings = { createIfMissing, errorIfExists, bytesPerSecond: moveBytesPerSecond, seed: 0, store }
+  const parts = await openGroup(fs, directory, sharding, settings)
+  return new ShardedStore<K, V>(parts, fs, options)
+}
+
+/** Removes a sharded store and nothing else. An open one is refused with `SILT_LOCKED`. */
+export async function destroySharded(path: string, options: { fs?: FileSystem } = {}): Promise<void> {
+  const { fs, directory } = locate(path, options.fs)
+  if (fs.statusSync(`${directory}/${OWNERSHIP_FOLDER}`) !== undefined) await destroyPlace(fs, directory)
+}
