@@ -282,6 +282,8 @@ export class Manifest {
       { cause: error, file: path },
     )
     this.failure = failure
+    // A sync may fail that was taken over long ago, while whoever drives now waits for the next one: there is no work any more.
+    this.driver++
     this.barrier = undefined
     this.work?.return()
     this.work = undefined

@@ -1,12 +1,38 @@
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { loadHash } from '../../src/bytes/hash.js'
+import type { FileNumber } from '../../src/bytes/units.js'
 import { type Database, open, SiltstoneError } from '../../src/index.js'
+import { Manifest } from '../../src/tree/manifest.js'
+import { ManifestState } from '../../src/tree/manifest-state.js'
 import { ManualClock } from '../simulation/manual-clock.js'
 import { SimulatedDisk } from '../simulation/simulated-disk.js'
 
 /* What the sweep over all faults brought to light, one story each. */
 
+beforeAll(loadHash)
+
 function openOn(disk: SimulatedDisk, clock = new ManualClock()): Promise<Database> {
   return open('/store', { fs: disk, clock, executor: 'inline', writeBufferBytes: 64 * 1024 })
+}
+
+/** The first manifest of a store, with nothing around it. */
+function newManifest(disk: SimulatedDisk): { state: ManifestState; manifest: Manifest; failures: unknown[] } {
+  disk.makeDirectorySync('/store')
+  const state = new ManifestState()
+  state.storeId = 1
+  const failures: unknown[] = []
+  let number = 0
+  const manifest = Manifest.create(
+    {
+      fs: disk,
+      directory: '/store',
+      now: () => 0,
+      takeNumber: () => ++number as FileNumber,
+      onFailed: (error) => failures.push(error),
+    },
+    state,
+  )
+  return { state, manifest, failures }
 }
 
 /** A store that was in use when its process died: with tables, and a log to recover. */
@@ -17,6 +43,10 @@ async function interrupted(): Promise<SimulatedDisk> {
   await db.flush()
   await db.put('in the log', '1')
   return disk.processDeath()
+}
+
+function expectSpoken(error: unknown): void {
+  expect(error).toBeInstanceOf(SiltstoneError)
 }
 
 describe('an opening that is refused', () => {
@@ -39,7 +69,7 @@ describe('an opening that is refused', () => {
       if (opening instanceof Error) {
         refused++
         expect(opening, `call ${call}`).toBeInstanceOf(SiltstoneError)
-      } else await (opening as Database).close()
+      } else await (opening as Database).close().catch(expectSpoken)
       expect(disk.openPaths, `call ${call}`).toEqual([])
       expect(clock.waiting, `call ${call}`).toBe(0)
       // Whatever was left behind: the next opening finds its way.
@@ -68,6 +98,25 @@ describe('a disk that fails in the background', () => {
     await expect(openOn(disk)).rejects.toMatchObject({ name: 'SiltstoneError', code: 'SILT_IO' })
     heal()
     await (await openOn(disk)).close()
+  })
+})
+
+describe('a sync of the manifest that fails after it was taken over', () => {
+  /** A write that needed the edit at once had it synced on this thread; the sync on the pool failed later, while the next edit waited. */
+  it('ends the writing, and nothing else', async () => {
+    const disk = new SimulatedDisk(1)
+    const { state, manifest, failures } = newManifest(disk)
+    manifest.commitSync({ logFrom: 1 })
+    disk.failCall(disk.callCountOf('sync') + 1, 'EIO', 'sync')
+    // Two syncs of one edit, on the pool and here; the first of them fails, but is heard of later.
+    manifest.commitSync({ logFrom: 2 })
+    const refusal = new Promise((resolve) => manifest.submit({ logFrom: 3 }, () => resolve('durable'), resolve))
+    expect(await refusal).toMatchObject({ code: 'SILT_FAILED' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(failures).toHaveLength(1)
+    expect(state.logFrom).toBeGreaterThanOrEqual(2)
+    manifest.close()
+    expect(disk.openPaths).toEqual([])
   })
 })
 
