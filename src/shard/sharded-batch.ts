@@ -86,9 +86,14 @@ export class ShardedBatch<K, V> {
   /** Commits the batch. */
   async write(options?: ShardedWriteOptions): Promise<void> {
     this.checkUnwritten()
-    const done = this.keyspace.commit(this.operations, options)
     this.written = true
-    await done
+    try {
+      await this.keyspace.commit(this.operations, options)
+    } catch (error) {
+      // Nothing of it was issued: with { atomic: false } it may be.
+      if (error instanceof SiltstoneError && error.code === 'SILT_CROSS_SHARD') this.written = false
+      throw error
+    }
   }
 
   /** The same on this thread. */
