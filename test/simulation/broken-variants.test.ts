@@ -136,7 +136,7 @@ const VARIANTS: readonly Variant[] = [
   {
     name: 'a batch is one record for each of its operations',
     noticed: 'over keyspaces',
-    foundAs: /no prefix of its commits/,
+    foundAs: /no prefix of its commits|change feed tells/,
     breakIt: () => {
       const { commit } = inside(CommitPipeline)
       vi.spyOn(inside(CommitPipeline), 'commit').mockImplementation(function (

@@ -134,8 +134,10 @@ async function liveOn(disk: SimulatedDisk, past: Past, now: number, end: End, ra
   await scribe.open()
   expect(scribe.db.recovery.losses, 'after a clean close nothing is lost').toEqual([])
   await scribe.check(history.length)
+  await scribe.checkChanges()
   await shortLife(scribe, random)
   await scribe.check(history.length)
+  await scribe.checkChanges()
   await scribe.idle()
   const { findings } = await scribe.until(scribe.db.verify())
   expect(findings, 'what verify finds').toEqual([])
@@ -150,12 +152,13 @@ async function liveOn(disk: SimulatedDisk, past: Past, now: number, end: End, ra
 
 /** What the store needs, and so what may be in its directory when it is at rest. */
 function filesNamed({ db: { engine } }: Scribe): string[] {
-  const { forest, segments } = engine
+  const { forest, segments, retained } = engine
   const tables = [...forest.trees.values()].flatMap((tree) => tree.version.metas().flat())
   return [
     CURRENT,
     ...tables.map(({ number }) => tableName(number)),
     ...segments.map(({ number }) => segmentName(number)),
+    ...retained.segments.map(({ number }) => segmentName(number)),
   ]
 }
 

@@ -84,6 +84,11 @@ export class History {
     return undefined
   }
 
+  /** The commits that were not refused. */
+  accepted(): (readonly Change[])[] {
+    return this.commits.filter(({ refused }) => !refused).map(({ changes }) => changes)
+  }
+
   /** Every key of a keyspace that anybody has written or removed. */
   keysOf(keyspace: string): ReadonlySet<string> {
     const keys = new Set<string>()

@@ -234,6 +234,25 @@ export class Scribe {
     return content
   }
 
+  /** What is kept of the log tells the newest commits, each once and in order: no hole, and nothing that was lost or refused. */
+  async checkChanges(): Promise<void> {
+    const seen: string[] = []
+    const collect = async (): Promise<void> => {
+      for await (const { operations } of this.db.changes({ since: 'oldest', follow: false })) {
+        seen.push(operations.map(({ type, keyspace }, i) => `${type} ${keyspace}/${nameOf(operations[i]!)}`).join())
+      }
+    }
+    await this.until(collect(), 0)
+    const written = this.history
+      .accepted()
+      .map((changes) =>
+        changes
+          .map((change) => `${change.type} ${change.keyspace}/${change.type === 'clear' ? change.low : change.key}`)
+          .join(),
+      )
+    expect(seen, 'the commits that the change feed tells').toEqual(written.slice(written.length - seen.length))
+  }
+
   /** Fixes the present moment. `check` says whether it still looks as it did. */
   snapshot(): { check(): Promise<void>; close(): void } {
     const snapshot = this.db.snapshot()
@@ -281,6 +300,10 @@ export class Scribe {
     if (!settled) throw new SessionOver()
     return promise
   }
+}
+
+function nameOf(operation: { key?: unknown; start?: unknown }): string {
+  return String(operation.key ?? operation.start)
 }
 
 const MOST_TURNS = 20_000

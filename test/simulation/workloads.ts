@@ -220,6 +220,21 @@ const reopenings: Workload = {
   },
 }
 
+const retained: Workload = {
+  name: 'a log that is kept for the change feed',
+  options: { logRetention: { bytes: 96 * 1024 } },
+  async run(scribe, random) {
+    for (let round = 0; round < 3; round++) {
+      await fill(scribe, random, 0.7)
+      await scribe.flush()
+    }
+    await scribe.close()
+    await scribe.open()
+    await fill(scribe, random, 1)
+    await scribe.close()
+  },
+}
+
 /** What a store can go through; each is a session of its own. */
 export const WORKLOADS: readonly Workload[] = [
   puts,
@@ -234,6 +249,7 @@ export const WORKLOADS: readonly Workload[] = [
   expiring,
   snapshots,
   reopenings,
+  retained,
 ]
 
 /** A little of everything, for a store that has just come back. */
