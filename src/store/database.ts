@@ -14,6 +14,7 @@ import {
 } from './encoding.js'
 import type { Engine } from './engine.js'
 import { type FollowOptions, followWriter } from './follow.js'
+import { isInternal } from './internal-trees.js'
 import { keepAlive } from './keep-alive.js'
 import { Keyspace } from './keyspace.js'
 import { IN_MEMORY, locate, openEngine } from './open-engine.js'
@@ -125,7 +126,7 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
     return this.engine
       .trees()
       .map((state) => state.name)
-      .filter((name) => name !== DEFAULT_KEYSPACE)
+      .filter((name) => name !== DEFAULT_KEYSPACE && !isInternal(name))
   }
 
   /** Fixes the present moment, over all keyspaces. Close it, or what is deleted later keeps its space. */

@@ -1,6 +1,6 @@
 /**
- * Trees that are the store's own, for what stands on it: no keyspace of a user's can have their names, and no user is shown them.
- * The one character that begins them all is the one that nobody types by accident.
+ * Trees that are the store's own, for what stands on it: neither `changes` nor the list of keyspaces shows them. The character that
+ * begins their names is the one that nobody types by accident.
  */
 const INTERNAL_PREFIX = '\0'
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Commit, open } from '../../../src/index.js'
+import { type Commit, Keyspace, open } from '../../../src/index.js'
+import { internalName } from '../../../src/store/internal-trees.js'
 import { temporaryDirectories } from '../temporary.js'
 import { commitsOf } from './replica.js'
 
@@ -124,7 +125,9 @@ describe('changes', () => {
 
   it('shows nothing of the trees that are the store’s own', async () => {
     await using db = await open(':memory:')
-    const internal = db.keyspace('\0queue')
+    const { family } = db
+    const state = db.engine.tree(internalName('queue'), {})
+    const internal = new Keyspace(db.engine, state, db.keyEncoding, db.valueEncoding, family)
     await internal.put('a', '1')
     await db.batch([
       { type: 'put', key: 'b', value: '2' },
@@ -132,6 +135,7 @@ describe('changes', () => {
     ])
     const commits = await commitsOf(db)
     expect(commits.map(({ operations }) => operations)).toEqual([[{ type: 'put', keyspace: '', key: 'b', value: '2' }]])
+    expect(db.keyspaceNames()).toEqual([])
   })
 
   it('yields what is the caller’s own', async () => {
