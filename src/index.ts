@@ -6,7 +6,15 @@
 
 export type { Clock } from './bytes/clock.js'
 export type { CompressionName } from './bytes/compression.js'
+export type {
+  DiagnosticMessages,
+  ErrorMessage,
+  JobMessage,
+  RecoveryMessage,
+  StallMessage,
+} from './bytes/diagnostics.js'
 export { SiltstoneError, type SiltstoneErrorCode, type SiltstoneErrorDetails } from './bytes/errors.js'
+export type { LatencyStats } from './bytes/latency.js'
 export type { FileHandle, FileLock, FileStatus, FileSystem, OpenMode } from './fs/file-system.js'
 export { MemoryFileSystem } from './fs/memory-file-system.js'
 export type { LogLoss } from './log/recovery.js'
@@ -38,6 +46,7 @@ export type {
 } from './store/encoding.js'
 export type { FollowOptions } from './store/follow.js'
 export { Keyspace, type PutOptions } from './store/keyspace.js'
+export type { MetricsOptions } from './store/metrics.js'
 export type { KeyspaceOptions, OpenOptions } from './store/options.js'
 export type { PullStream } from './store/pull-stream.js'
 export type { Reader, ReadOptions, ReadPoint } from './store/reader.js'

@@ -1,4 +1,5 @@
 import type { Clock } from '../bytes/clock.js'
+import { publish } from '../bytes/diagnostics.js'
 import type { Pressure } from '../tree/pressure.js'
 import { holdProcess } from './keep-alive.js'
 
@@ -21,6 +22,7 @@ export class Admission {
   private static readonly LONGEST_DELAY_MS = 20
 
   private readonly clock: Clock
+  private readonly directory: string
   private readonly stallsByReason = new Map<string, { count: number; totalMs: number }>()
   private bytesPerMs = Number.POSITIVE_INFINITY
   private reason = ''
@@ -28,8 +30,9 @@ export class Admission {
   private owedMs = 0
   private paidUntil = 0
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, directory: string) {
     this.clock = clock
+    this.directory = directory
   }
 
   /** Takes note of a new debt. It moves only when a segment is sealed and when a flush or a compaction ends, so writes do not ask. */
@@ -88,6 +91,13 @@ export class Admission {
     stall.count++
     stall.totalMs += ms
     this.stallsByReason.set(this.reason, stall)
+    publish('siltstone:stall', () => ({ directory: this.directory, reason: this.reason, ms }))
+  }
+
+  /** What writers are held to now; `undefined` where they are not. */
+  slowdown(): { reason: string; bytesPerSecond: number } | undefined {
+    if (this.bytesPerMs === Number.POSITIVE_INFINITY) return undefined
+    return { reason: this.reason, bytesPerSecond: this.bytesPerMs * 1000 }
   }
 
   stalls(): Stall[] {

@@ -17,6 +17,7 @@ import { type FollowOptions, followWriter } from './follow.js'
 import { isInternal } from './internal-trees.js'
 import { keepAlive } from './keep-alive.js'
 import { Keyspace } from './keyspace.js'
+import { type MetricsOptions, metricsText } from './metrics.js'
 import { IN_MEMORY, locate, openEngine } from './open-engine.js'
 import {
   checkChangesOptions,
@@ -263,6 +264,16 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   stats(): StoreStats {
     this.engine.checkOpen()
     return collectStats(this.engine, this.recovered)
+  }
+
+  /**
+   * The same figures in the text format of Prometheus, version 0.0.4.
+   *
+   * @example
+   * const text = db.metrics({ labels: { store: 'orders' } })
+   */
+  metrics(options: MetricsOptions = {}): string {
+    return metricsText(this.stats(), options)
   }
 
   /**

@@ -1,7 +1,9 @@
 import type { Clock } from '../bytes/clock.js'
 import type { Found } from '../bytes/cursor.js'
+import { publish } from '../bytes/diagnostics.js'
 import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
 import { getU32 } from '../bytes/integers.js'
+import { Latency, type LatencyStats } from '../bytes/latency.js'
 import type { Position, TreeId } from '../bytes/units.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
 import { type CommitLog, createSegment } from '../log/commit-log.js'
@@ -120,7 +122,7 @@ export class Engine {
     this.retainedInUse = parts.retained
     this.pins = parts.pins
     this.lock = parts.lock
-    this.admission = new Admission(parts.clock)
+    this.admission = new Admission(parts.clock, parts.directory)
     for (const tree of parts.forest.trees.values()) this.learn(new TreeState(tree.id, tree.name, tree.options, tree))
   }
 
@@ -268,6 +270,7 @@ export class Engine {
             'The disk failed to keep what the store relies on, so nothing more is written. Reading goes on; close the store, check the disk and open it again',
             { cause },
           )
+    publish('siltstone:error', () => ({ directory: this.directory, error, during: 'keeping what was written' }))
     this.pipelineInUse?.refuse(error)
   }
 
@@ -440,8 +443,13 @@ export class Engine {
     return this.logInUse === undefined ? 0 : this.logInUse.end - this.firstPosition
   }
 
+  writeLatencies(): { commits: LatencyStats; syncs: LatencyStats } {
+    const { commitLatency = new Latency(), syncLatency = new Latency() } = this.pipelineInUse ?? {}
+    return { commits: commitLatency.stats(), syncs: syncLatency.stats() }
+  }
+
   /** Bytes in memtables, their indexes included. */
-  memoryBytes(): { segments: number; indexes: number } {
+  memoryBytes(): { segments: number; spareSegments: number; indexes: number } {
     let indexes = 0
     for (const state of this.states) {
       for (const memtable of state?.active === undefined ? (state?.sealed ?? []) : [state.active, ...state.sealed]) {
@@ -450,7 +458,8 @@ export class Engine {
     }
     let segments = this.logInUse?.active.bytes.length ?? 0
     for (const { segment } of this.sealedSegments) segments += segment.bytes.length
-    return { segments, indexes }
+    const spareSegments = this.spareSegments.reduce((sum, bytes) => sum + bytes.length, 0)
+    return { segments, spareSegments, indexes }
   }
 
   /** The segments of the commit log that this store reads from or writes to, oldest first. */

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { publish } from '../bytes/diagnostics.js'
 import { invalid, ioError, SiltstoneError } from '../bytes/errors.js'
 import { loadHash } from '../bytes/hash.js'
 import { diskFileSystem } from '../fs/disk-file-system.js'
@@ -65,6 +66,7 @@ async function openToWrite(
   try {
     engine = new Engine({ ...parts, forest, lock })
     const recovery = recoverForWriting(engine, options.recovery)
+    publish('siltstone:recovery', () => ({ directory, ...recovery }))
     forest.deleteObsoleteFiles()
     forest.scheduleCompactions()
     return { engine, recovery }

@@ -1,3 +1,4 @@
+import type { LatencyStats } from '../bytes/latency.js'
 import type { ForestStats } from '../tree/forest-stats.js'
 import { LEVEL_COUNT } from '../tree/table-meta.js'
 import type { Stall } from './admission.js'
@@ -27,6 +28,8 @@ export interface StoreStats {
   readonly memory: {
     /** Log segments that memtables read from. */
     readonly segments: number
+    /** Kept for the next segments. */
+    readonly spareSegments: number
     /** Indexes of the memtables. */
     readonly indexes: number
     /** Blocks, indexes and filters in the cache. */
@@ -39,6 +42,23 @@ export interface StoreStats {
     readonly bytes: number
     readonly capBytes: number
   }
+  /** What filters were good for: only lookups ask them. */
+  readonly filters: {
+    readonly checks: number
+    /** The filter knew that the key is not in the table, so no block of it was looked at. */
+    readonly useful: number
+    /** The filter let the lookup through, and the key was not there, or only in a version that the reader does not see. */
+    readonly falsePositives: number
+  }
+  /** How long it took. One group of commits in 16 is measured; syncs and reads from the disk all are. */
+  readonly latencies: {
+    /** From the first write of a group to the moment in which it is visible. */
+    readonly commits: LatencyStats
+    /** Syncs of the commit log. */
+    readonly syncs: LatencyStats
+    /** Blocks that were not in memory. */
+    readonly reads: LatencyStats
+  }
   readonly amplification: {
     /** Bytes written to log and tables for each byte of log; 1 before anything was flushed. */
     readonly write: number
@@ -49,8 +69,12 @@ export interface StoreStats {
   }
   /** Why writers were slowed down, how often and for how long. */
   readonly stalls: readonly Stall[]
+  /** What writers are held to right now, and why; `undefined` where nothing holds them. */
+  readonly slowdown: { readonly reason: string; readonly bytesPerSecond: number } | undefined
   readonly flushes: { readonly count: number; readonly bytesWritten: number }
   readonly compactions: { readonly count: number; readonly bytesRead: number; readonly bytesWritten: number }
+  /** Flushes and compactions that failed; what has to be done is tried again. */
+  readonly failures: number
   /** Jobs under way. */
   readonly running: readonly string[]
   /** The newest jobs that ended, oldest first. */
@@ -87,8 +111,9 @@ export function collectStats(engine: Engine, recovery: RecoveryReport): StoreSta
   )
   const bytes = sumOf(levels, (level) => level.bytes)
   const memory = engine.memoryBytes()
-  const cache = engine.cache.stats()
-  const { flushes, flushedBytes, compactions, compactionReadBytes, compactionWrittenBytes } = forest.totals
+  const { cache: blocks } = engine
+  const cache = blocks.stats()
+  const { flushes, flushedBytes, compactions, compactionReadBytes, compactionWrittenBytes, failures } = forest.totals
   const logBytes = engine.committedBytes
   return {
     levels,
@@ -96,14 +121,22 @@ export function collectStats(engine: Engine, recovery: RecoveryReport): StoreSta
     bytes,
     memory: { ...memory, cache: cache.bytes },
     cache,
+    filters: {
+      checks: blocks.filterChecks,
+      useful: blocks.filterNegatives,
+      falsePositives: blocks.filterFalsePositives,
+    },
+    latencies: { ...engine.writeLatencies(), reads: blocks.readLatency.stats() },
     amplification: {
       write: logBytes === 0 ? 1 : (logBytes + flushedBytes + compactionWrittenBytes) / logBytes,
       read: Math.max(0, ...keyspaces.map((keyspace) => sourcesOf(keyspace.levels))) + engine.segmentCount,
       space: spaceAmplification(levels, bytes),
     },
     stalls: engine.admission.stalls(),
+    slowdown: engine.admission.slowdown(),
     flushes: { count: flushes, bytesWritten: flushedBytes },
     compactions: { count: compactions, bytesRead: compactionReadBytes, bytesWritten: compactionWrittenBytes },
+    failures,
     running: forest.running,
     history: forest.history,
     pins: { count: engine.pins.size, oldestPosition: engine.pins.oldest },

@@ -1,5 +1,6 @@
 import type { Allocate } from '../bytes/compression.js'
 import { corruption, SiltstoneError } from '../bytes/errors.js'
+import { Latency } from '../bytes/latency.js'
 import { DataBlock } from './block.js'
 import { BlockMemory } from './block-memory.js'
 import { envelopeRawBytes, openEnvelope } from './envelope.js'
@@ -70,6 +71,12 @@ export class BlockNotResident {
 export class BlockCache {
   hits = 0
   misses = 0
+  /** Lookups that asked a filter, those that it answered alone, and those that it let through to a block without the key. */
+  filterChecks = 0
+  filterNegatives = 0
+  filterFalsePositives = 0
+  /** Reads from the disk or its page cache, here and in the pool. */
+  readonly readLatency = new Latency()
   /** Whether a missing block is always read on this thread. Set by the caller before every operation. */
   blocking = true
   readonly capBytes: number
@@ -135,7 +142,9 @@ export class BlockCache {
     const bytes = keep ? new Uint8Array(storedBytes) : this.#scratchOf(storedBytes)
     const startedAt = this.#now()
     source.file.readSync(bytes, storedBytes, offset)
-    this.#pace.readHere(this.#now() - startedAt, storedBytes)
+    const tookMs = this.#now() - startedAt
+    this.#pace.readHere(tookMs, storedBytes)
+    this.readLatency.record(tookMs)
     const resident = parseStored(source, bytes, storedBytes, offset, parse, keep, this.#memory.take)
     if (mode !== 'skip') this.#insert(parent, ordinal, resident, mode === 'keep')
     return resident
@@ -175,7 +184,9 @@ export class BlockCache {
     const bytes = new Uint8Array(storedBytes)
     const startedAt = this.#now()
     await source.file.read(bytes, storedBytes, offset)
-    this.#pace.readInPool(this.#now() - startedAt, storedBytes)
+    const tookMs = this.#now() - startedAt
+    this.#pace.readInPool(tookMs, storedBytes)
+    this.readLatency.record(tookMs)
     if (source.file.closed) return
     const resident = parseStored(source, bytes, storedBytes, offset, parse, true)
     resident.awaitedSince = ++this.#loads

@@ -122,11 +122,21 @@ export class Table implements BlockSource, BlockWalk {
    * caller's to ask. `hash` is the key's `keyHash`.
    */
   lookup(key: Uint8Array, keyStart: number, keyEnd: number, hash: number, limit: Position, found: Found): boolean {
-    if (this.#hasUsableFilter && !this.filterBlock('keep').filter.hasHash(hash)) return false
+    const cache = this.#cache
+    const isFiltered = this.#hasUsableFilter
+    if (isFiltered) {
+      cache.filterChecks++
+      if (!this.filterBlock('keep').filter.hasHash(hash)) {
+        cache.filterNegatives++
+        return false
+      }
+    }
     if (this.#top.count === 0) return false
     const partition = this.partition(this.#top.find(key, keyStart, keyEnd), 'keep')
     const block = this.block(partition, partition.find(key, keyStart, keyEnd), 'keep')
-    return findInBlock(block, key, keyStart, keyEnd, limit, found)
+    if (findInBlock(block, key, keyStart, keyEnd, limit, found)) return true
+    if (isFiltered) cache.filterFalsePositives++
+    return false
   }
 
   /** A walk over the newest version below `limit` of every key, both ways. */

@@ -44,6 +44,7 @@ const NOTHING_DONE: JobTotals = {
   compactions: 0,
   compactionReadBytes: 0,
   compactionWrittenBytes: 0,
+  failures: 0,
 }
 
 export function forestStats(trees: readonly TreeStats[], jobs: Jobs | undefined, lastEdit: number): ForestStats {

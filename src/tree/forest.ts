@@ -330,7 +330,7 @@ export class Forest {
       clock,
       manifest,
       lease,
-      jobs: new Jobs(isInWorker ? new WorkerExecutor(context) : new InlineExecutor(context), clock),
+      jobs: new Jobs(isInWorker ? new WorkerExecutor(context) : new InlineExecutor(context), clock, directory),
       trees: this.treesById,
       pins: () => this.environment.pins(),
       onChange: () => this.environment.onChange(),

@@ -1,4 +1,5 @@
 import type { Clock } from '../bytes/clock.js'
+import { publish } from '../bytes/diagnostics.js'
 import type { EpochMs } from '../bytes/units.js'
 import type { Executor } from './executor.js'
 import { errorOf, type Job, type JobResult } from './job.js'
@@ -24,6 +25,8 @@ export interface JobTotals {
   compactions: number
   compactionReadBytes: number
   compactionWrittenBytes: number
+  /** Attempts of either kind that failed. */
+  failures: number
 }
 
 /** The jobs of a store: numbered, counted, remembered for a while. */
@@ -34,6 +37,7 @@ export class Jobs {
     compactions: 0,
     compactionReadBytes: 0,
     compactionWrittenBytes: 0,
+    failures: 0,
   }
   /** The last ones, oldest first. */
   readonly history: JobReport[] = []
@@ -41,13 +45,15 @@ export class Jobs {
   lastError: Error | undefined
   private readonly executor: Executor
   private readonly clock: Clock
+  private readonly directory: string
   private readonly running = new Map<number, string>()
   private lastId = 0
   private waiting: (() => void)[] = []
 
-  constructor(executor: Executor, clock: Clock) {
+  constructor(executor: Executor, clock: Clock, directory: string) {
     this.executor = executor
     this.clock = clock
+    this.directory = directory
   }
 
   /** What is under way. */
@@ -76,6 +82,7 @@ export class Jobs {
         done(outcome.result)
       } else {
         this.lastError = errorOf(outcome.failure)
+        this.reportFailure(what, this.lastError)
         failed(this.lastError)
       }
       this.changed()
@@ -109,6 +116,11 @@ export class Jobs {
     this.changed()
   }
 
+  private reportFailure(during: string, error: Error): void {
+    this.totals.failures++
+    publish('siltstone:error', () => ({ directory: this.directory, error, during }))
+  }
+
   private record(job: Job, what: string, result: JobResult): void {
     if (job.kind === 'removal') return
     if ((this.lastError as { code?: string } | undefined)?.code !== 'SILT_CORRUPTION') this.lastError = undefined
@@ -121,6 +133,15 @@ export class Jobs {
       this.totals.compactionReadBytes += bytesRead
       this.totals.compactionWrittenBytes += bytesWritten
     }
+    publish(job.kind === 'flush' ? 'siltstone:flush' : 'siltstone:compaction', () => ({
+      directory: this.directory,
+      what,
+      durationMs,
+      bytesRead,
+      bytesWritten,
+      entriesRead,
+      entriesWritten,
+    }))
     const endedAt = this.clock.now()
     this.history.push({
       kind: job.kind,
