@@ -1,18 +1,18 @@
 /*
- * What a record of the commit log costs: `node dist/bench/micro/log.js`. Records of 140 bytes, which is a put of a 16-byte key and
+ * What a record of the commit log costs. Records of 140 bytes, which is a put of a 16-byte key and
  * a value of 100.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import b from 'benny'
-import { loadHash } from '../../src/bytes/hash.js'
 import { diskFileSystem } from '../../src/fs/disk-file-system.js'
 import type { FileSystem } from '../../src/fs/file-system.js'
 import { MemoryFileSystem } from '../../src/fs/memory-file-system.js'
 import { CommitLog, createSegment } from '../../src/log/commit-log.js'
 import { RECORD_HEADER_BYTES, sealRecord, soundRecordLength } from '../../src/log/record.js'
 import type { Segment } from '../../src/log/segment.js'
+import type { Suites } from './suites.js'
 
 const RECORD_BYTES = 140
 const PAYLOAD_BYTES = RECORD_BYTES - RECORD_HEADER_BYTES
@@ -61,35 +61,36 @@ class EndlessLog {
   }
 }
 
-await loadHash()
-const directory = mkdtempSync(join(tmpdir(), 'siltstone-micro-'))
-const memory = new MemoryFileSystem()
-memory.makeDirectorySync('/log')
-const inMemory = new EndlessLog(memory, '/log')
-const onDisk = new EndlessLog(diskFileSystem, directory)
+export const suites: Suites = async function* () {
+  const directory = mkdtempSync(join(tmpdir(), 'siltstone-micro-'))
+  const memory = new MemoryFileSystem()
+  memory.makeDirectorySync('/log')
+  const inMemory = new EndlessLog(memory, '/log')
+  const onDisk = new EndlessLog(diskFileSystem, directory)
 
-const record = new Uint8Array(new SharedArrayBuffer(RECORD_BYTES)).fill(7)
-sealRecord(record, 0, RECORD_BYTES, 1, 1, 80, 0)
+  const record = new Uint8Array(new SharedArrayBuffer(RECORD_BYTES)).fill(7)
+  sealRecord(record, 0, RECORD_BYTES, 1, 1, 80, 0)
 
-await b.suite(
-  `a record of ${RECORD_BYTES} bytes`,
-  b.add('seal', () => {
-    sealRecord(record, 0, RECORD_BYTES, 1, 1, 80, 0)
-  }),
-  b.add('check', () => {
-    soundRecordLength(record, 0, RECORD_BYTES, 1, 80)
-  }),
-  b.add('append in memory', () => inMemory.append()),
-  b.add('append on disk', () => onDisk.append()),
-  b.add('append 100 on disk as a group', () => {
-    for (let i = 0; i < 100; i++) onDisk.encode()
-    onDisk.log.writePending()
-  }),
-  b.add('append on disk and sync', () => {
-    onDisk.append()
-    onDisk.log.syncSync()
-  }),
-  b.cycle(),
-)
-onDisk.log.close()
-rmSync(directory, { recursive: true })
+  yield await b.suite(
+    `a record of ${RECORD_BYTES} bytes`,
+    b.add('seal', () => {
+      sealRecord(record, 0, RECORD_BYTES, 1, 1, 80, 0)
+    }),
+    b.add('check', () => {
+      soundRecordLength(record, 0, RECORD_BYTES, 1, 80)
+    }),
+    b.add('append in memory', () => inMemory.append()),
+    b.add('append on disk', () => onDisk.append()),
+    b.add('append 100 on disk as a group', () => {
+      for (let i = 0; i < 100; i++) onDisk.encode()
+      onDisk.log.writePending()
+    }),
+    b.add('append on disk and sync', () => {
+      onDisk.append()
+      onDisk.log.syncSync()
+    }),
+    b.cycle(),
+  )
+  onDisk.log.close()
+  rmSync(directory, { recursive: true })
+}

@@ -1,5 +1,5 @@
 /*
- * What the memtable's index costs beside what a program would use instead: `node dist/bench/micro/memtable.js`. Keys of 16
+ * What the memtable's index costs beside what a program would use instead. Keys of 16
  * bytes, values of 100; the operations stand in the arena already. An operation of the inserts is all keys, of the lookups one
  * key, of the scans a hundred entries. A sorted array takes a splice for every insert, so it gets fewer keys. Whoever looks a key
  * up has it as bytes, so for a Map it is decoded first.
@@ -9,6 +9,7 @@ import { compareBytes } from '../../src/bytes/compare.js'
 import { Found } from '../../src/bytes/cursor.js'
 import { KIND_PUT, operationBytes, putOperationHeader } from '../../src/log/operation.js'
 import { Memtable } from '../../src/memtable/memtable.js'
+import type { Suites } from './suites.js'
 
 const KEY_COUNT = 200_000
 const FEW = 20_000
@@ -47,9 +48,6 @@ function shuffled(numbers: number[]): number[] {
   return numbers
 }
 
-const sequential = arenaOf(Array.from({ length: KEY_COUNT }, (_, i) => i))
-const scattered = arenaOf(shuffled(Array.from({ length: KEY_COUNT }, (_, i) => i)))
-
 function memtableOf({ bytes }: Arena, count = KEY_COUNT): Memtable {
   const memtable = new Memtable(1, 0, bytes)
   for (let i = 0; i < count; i++) memtable.add(i * OPERATION_BYTES, 0)
@@ -85,78 +83,82 @@ function compareKeysAt(bytes: Uint8Array, left: number, right: number): number {
   return compareBytes(bytes, a, a + KEY_BYTES, bytes, z, z + KEY_BYTES)
 }
 
-await b.suite(
-  `insert ${KEY_COUNT} keys`,
-  b.add('memtable, random order', () => {
-    memtableOf(scattered)
-  }),
-  b.add('memtable, in order', () => {
-    memtableOf(sequential)
-  }),
-  b.add('Map of strings, random order, sorted at the end', () => {
-    sortedMapOf(scattered)
-  }),
-  b.cycle(),
-)
+export const suites: Suites = async function* () {
+  const sequential = arenaOf(Array.from({ length: KEY_COUNT }, (_, i) => i))
+  const scattered = arenaOf(shuffled(Array.from({ length: KEY_COUNT }, (_, i) => i)))
 
-await b.suite(
-  `insert ${FEW} keys in random order`,
-  b.add('memtable', () => {
-    memtableOf(scattered, FEW)
-  }),
-  b.add('sorted array', () => {
-    sortedArrayOf(scattered, FEW)
-  }),
-  b.cycle(),
-)
+  yield await b.suite(
+    `insert ${KEY_COUNT} keys`,
+    b.add('memtable, random order', () => {
+      memtableOf(scattered)
+    }),
+    b.add('memtable, in order', () => {
+      memtableOf(sequential)
+    }),
+    b.add('Map of strings, random order, sorted at the end', () => {
+      sortedMapOf(scattered)
+    }),
+    b.cycle(),
+  )
 
-const memtable = memtableOf(scattered)
-const map = sortedMapOf(scattered)
-const array = Array.from({ length: KEY_COUNT }, (_, i) => i * OPERATION_BYTES)
-array.sort((left, right) => compareKeysAt(scattered.bytes, left, right))
-const found = new Found()
-const wanted = scattered.keys.map((key) => Buffer.from(key))
-let sink = 0
+  yield await b.suite(
+    `insert ${FEW} keys in random order`,
+    b.add('memtable', () => {
+      memtableOf(scattered, FEW)
+    }),
+    b.add('sorted array', () => {
+      sortedArrayOf(scattered, FEW)
+    }),
+    b.cycle(),
+  )
 
-await b.suite(
-  `look one of ${KEY_COUNT} keys up`,
-  b.add('memtable', () => {
-    memtable.lookup(wanted[random(KEY_COUNT)]!, 0, KEY_BYTES, NEWEST, found)
-  }),
-  b.add('Map of strings', () => {
-    sink += map.get(wanted[random(KEY_COUNT)]!.toString('latin1'))!
-  }),
-  b.add('sorted array', () => {
-    sink += lowerBound(array, scattered.bytes, random(KEY_COUNT) * OPERATION_BYTES)
-  }),
-  b.cycle(),
-)
+  const memtable = memtableOf(scattered)
+  const map = sortedMapOf(scattered)
+  const array = Array.from({ length: KEY_COUNT }, (_, i) => i * OPERATION_BYTES)
+  array.sort((left, right) => compareKeysAt(scattered.bytes, left, right))
+  const found = new Found()
+  const wanted = scattered.keys.map((key) => Buffer.from(key))
+  let sink = 0
 
-const [forwards, backwards] = [memtable.cursor(NEWEST), memtable.cursor(NEWEST)]
-let entries = map.entries()
+  yield await b.suite(
+    `look one of ${KEY_COUNT} keys up`,
+    b.add('memtable', () => {
+      memtable.lookup(wanted[random(KEY_COUNT)]!, 0, KEY_BYTES, NEWEST, found)
+    }),
+    b.add('Map of strings', () => {
+      sink += map.get(wanted[random(KEY_COUNT)]!.toString('latin1'))!
+    }),
+    b.add('sorted array', () => {
+      sink += lowerBound(array, scattered.bytes, random(KEY_COUNT) * OPERATION_BYTES)
+    }),
+    b.cycle(),
+  )
 
-await b.suite(
-  'scan 100 entries',
-  b.add('memtable, forwards', () => {
-    for (let i = 0; i < 100; i++) {
-      forwards.valid ? forwards.next() : forwards.seekToFirst()
-      sink += forwards.keyBytes[forwards.keyStart]!
-    }
-  }),
-  b.add('memtable, backwards', () => {
-    for (let i = 0; i < 100; i++) {
-      backwards.valid ? backwards.prev() : backwards.seekToLast()
-      sink += backwards.keyBytes[backwards.keyStart]!
-    }
-  }),
-  b.add('Map of strings, sorted', () => {
-    for (let i = 0; i < 100; i++) {
-      const next = entries.next()
-      if (next.done) entries = map.entries()
-      else sink += next.value[0].charCodeAt(0)
-    }
-  }),
-  b.cycle(),
-)
+  const [forwards, backwards] = [memtable.cursor(NEWEST), memtable.cursor(NEWEST)]
+  let entries = map.entries()
 
-process.exitCode = Number.isNaN(sink) ? 1 : 0
+  yield await b.suite(
+    'scan 100 entries',
+    b.add('memtable, forwards', () => {
+      for (let i = 0; i < 100; i++) {
+        forwards.valid ? forwards.next() : forwards.seekToFirst()
+        sink += forwards.keyBytes[forwards.keyStart]!
+      }
+    }),
+    b.add('memtable, backwards', () => {
+      for (let i = 0; i < 100; i++) {
+        backwards.valid ? backwards.prev() : backwards.seekToLast()
+        sink += backwards.keyBytes[backwards.keyStart]!
+      }
+    }),
+    b.add('Map of strings, sorted', () => {
+      for (let i = 0; i < 100; i++) {
+        const next = entries.next()
+        if (next.done) entries = map.entries()
+        else sink += next.value[0].charCodeAt(0)
+      }
+    }),
+    b.cycle(),
+  )
+  if (Number.isNaN(sink)) throw new Error('A lookup came to nothing')
+}
