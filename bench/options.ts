@@ -7,7 +7,7 @@ Runs the same workloads on Siltstone and its peers, each in a process of its own
 The first run installs the peers that come as packages; db_bench takes part where it is on the PATH.
 
   --full            all workloads at full length (30 to 60 minutes); without it a quick look of at most 3 minutes
-  --keys N          keys in a store (default 100,000; with --full 1,000,000)
+  --keys N          keys in a store (default 50,000; with --full 1,000,000)
   --rounds N        rounds of every scenario (default 3)
   --peers A,B       only these: ${peers.map(({ name }) => name).join(', ')}
   --only PATTERN    only rows that match, as 'scenario: workload' (a regular expression; case does not count)
@@ -49,7 +49,7 @@ export function parseOptions(args: readonly string[]): Options {
   if (only !== undefined) new RegExp(only)
   return {
     full,
-    keys: wholeNumber('--keys', values.keys, full ? 1_000_000 : 100_000, 100),
+    keys: wholeNumber('--keys', values.keys, full ? 1_000_000 : 50_000, 100),
     rounds: wholeNumber('--rounds', values.rounds, 3, 1),
     peers: peerNames(values.peers),
     only,
