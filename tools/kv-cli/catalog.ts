@@ -11,4 +11,21 @@ export interface Group {
 export const groups: readonly Group[] = [
   { heading: 'Entries:', names: ['get', 'mget', 'put', 'del', 'batch'], load: () => import('./commands/data.js') },
   { heading: 'Ranges:', names: ['scan', 'count', 'delrange', 'watch'], load: () => import('./commands/ranges.js') },
+  { heading: 'In and out:', names: ['import', 'export'], load: () => import('./commands/bulk.js') },
+  {
+    heading: 'Care:',
+    names: ['stats', 'levels', 'approx-size', 'compact', 'flush', 'checkpoint', 'backup', 'restore', 'destroy'],
+    load: () => import('./commands/care.js'),
+  },
+  {
+    heading: 'Forensics, which never take the lock:',
+    names: ['verify', 'repair', 'dump'],
+    load: () => import('./commands/forensics.js'),
+  },
+  { heading: 'Logs:', names: ['log'], load: () => import('./commands/log.js') },
+  {
+    heading: 'This program and this machine:',
+    names: ['shell', 'completion', 'doctor', 'version'],
+    load: () => import('./commands/own.js'),
+  },
 ]

@@ -40,7 +40,7 @@ export function parseArgument(text: string, notation: Notation, what: string): B
 /** What stands in a line: with escapes where it is text. */
 export function parseField(field: string, notation: Notation, what: string): Buffer {
   if (notation !== 'text') return parseArgument(field, notation, what)
-  return field.includes('\\') ? unescape(field, what) : Buffer.from(field)
+  return field.includes('\\') ? unescaped(field, what) : Buffer.from(field)
 }
 
 export function formatField(bytes: Uint8Array, notation: Notation): string {
@@ -95,7 +95,7 @@ function escapeBytes(bytes: Buffer): string {
 
 const MEANINGS: Record<string, string> = { '\\': '\\', t: '\t', n: '\n', r: '\r' }
 
-function unescape(field: string, what: string): Buffer {
+function unescaped(field: string, what: string): Buffer {
   const parts: Buffer[] = []
   let plainFrom = 0
   for (let at = field.indexOf('\\'); at !== -1; at = field.indexOf('\\', plainFrom)) {

@@ -36,6 +36,10 @@ export function showCount(value: number): string {
   return Math.round(value).toLocaleString('en')
 }
 
+export function plural(count: number, noun: string): string {
+  return `${showCount(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
 export function showBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
   if (bytes < 1 << 20) return `${(bytes / 1024).toFixed(1)} KiB`
