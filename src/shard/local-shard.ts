@@ -2,7 +2,8 @@ import { Found } from '../bytes/cursor.js'
 import { invalid } from '../bytes/errors.js'
 import type { Database } from '../store/database.js'
 import { copyBytes } from '../store/encoding.js'
-import type { Keyspace } from '../store/keyspace.js'
+import { isInternal } from '../store/internal-trees.js'
+import { Keyspace } from '../store/keyspace.js'
 import { putTree, treeByteBound } from '../store/operations.js'
 import type { Reader } from '../store/reader.js'
 import type { Isolation } from '../store/transaction.js'
@@ -49,10 +50,18 @@ export class LocalShard extends LocalReads implements Shard {
     let handle = this.handles.get(space)
     if (handle === undefined) {
       const options = this.declared.get(space) ?? {}
-      handle = this.db.keyspace<Bytes, Bytes>(space, { keyEncoding: 'view', valueEncoding: 'view', ...options })
+      handle = isInternal(space)
+        ? this.internalSpace(space)
+        : this.db.keyspace<Bytes, Bytes>(space, { keyEncoding: 'view', valueEncoding: 'view', ...options })
       this.handles.set(space, handle)
     }
     return handle
+  }
+
+  /** A keyspace whose name users cannot give. */
+  private internalSpace(space: string): Keyspace<Bytes, Bytes> {
+    const { engine, keyEncoding, valueEncoding, family } = this.db
+    return new Keyspace(engine, engine.tree(space, {}), keyEncoding, valueEncoding, family)
   }
 
   protected reader(space: string): Reader<Bytes, Bytes> {
@@ -69,11 +78,12 @@ export class LocalShard extends LocalReads implements Shard {
     this.keyspace(space)
   }
 
+  /** Those of users: what the store keeps for itself stays where it is. */
   spaces(): string[] {
     return this.db.engine
       .trees()
       .map((state) => state.name)
-      .filter((name) => name !== MARK_SPACE)
+      .filter((name) => !isInternal(name))
   }
 
   drain(): void {

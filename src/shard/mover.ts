@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { compareKeys } from '../bytes/compare.js'
 import { type KeyRange, rangesOverlap, successor } from '../tree/key-range.js'
 import { MergedScan } from './merged-scan.js'
+import { SLICE, STEP_MOVED_BYTES, STEP_MOVED_KEYS, STEP_SCANNED_KEYS } from './mover-tuning.js'
 import { Ownership } from './ownership.js'
 import type { MoveProgress, OwnershipDirectory } from './ownership-directory.js'
 import type { Row, ShardOperation } from './shard.js'
@@ -24,12 +25,6 @@ import type { ShardGroup } from './shard-group.js'
  * A crash before 4 leaves copies with the new owners, one after it leaves them with the old: either way in the announced range,
  * and whoever goes on deletes them there first. Readers never saw them: while keys move, scans leave out what its shard does not own.
  */
-
-// A step blocks nobody, but its switch does, for one sync of the directory (some 0.2 ms) and the keys written meanwhile.
-const STEP_MOVED_KEYS = 512
-const STEP_MOVED_BYTES = 256 * 1024
-const STEP_SCANNED_KEYS = 4096
-const SLICE = 256
 
 /** What a step has under way. */
 interface Step {
