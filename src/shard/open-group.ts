@@ -3,7 +3,7 @@ import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { CURRENT, holdsStoreData } from '../tree/file-names.js'
 import { read } from './mover.js'
-import { destroyPlace, type OpenedShard, openPlace, type ShardStoreOptions, settleMark } from './open-shard.js'
+import { destroyPlace, type OpenedShard, openPlace, settleMark } from './open-shard.js'
 import { Ownership } from './ownership.js'
 import { type Layout, OWNERSHIP_FOLDER, OwnershipDirectory, type ShardPlace } from './ownership-directory.js'
 import { hashText } from './placement/base-placement.js'
@@ -14,6 +14,7 @@ import { Rebalancer } from './rebalancer.js'
 import type { Shard } from './shard.js'
 import { ShardGroup } from './shard-group.js'
 import { resolveSpecs, type ShardingOptions, type ShardSpec } from './shard-options.js'
+import type { ShardStoreOptions } from './shard-store-options.js'
 
 /** A sharded store below keys and values of the user's own. */
 export interface OpenedGroup {
@@ -29,6 +30,8 @@ export interface GroupSettings {
   /** Of the placement's hashes; differs inside shards, or keys would be dealt out there as they were outside. */
   readonly seed: number
   readonly store: ShardStoreOptions
+  /** Whether each shard lives in a worker thread. */
+  readonly threads: boolean
 }
 
 /**
@@ -170,17 +173,24 @@ async function assemble(
       errorIfExists: false,
       seed: hashText(place.name, settings.seed ^ 0x6e657374),
     }
-    const shard = await openPlace(fs, pathOf(place), place, isNew, settings.store, async (nestedPath, create) => {
-      const nested = await openGroup(fs, nestedPath, isNew ? (place.nested ?? {}) : {}, {
-        ...nestedSettings,
-        createIfMissing: create,
-      })
-      return {
-        shard: nested.group,
-        readMark: () => nested.directory.mark(),
-        writeMark: (mark) => nested.directory.putMark(mark),
-      }
-    })
+    const shard = await openPlace(
+      fs,
+      pathOf(place),
+      place,
+      isNew,
+      { options: settings.store, threads: settings.threads },
+      async (nestedPath, create) => {
+        const nested = await openGroup(fs, nestedPath, isNew ? (place.nested ?? {}) : {}, {
+          ...nestedSettings,
+          createIfMissing: create,
+        })
+        return {
+          shard: nested.group,
+          readMark: () => nested.directory.mark(),
+          writeMark: (mark) => nested.directory.putMark(mark),
+        }
+      },
+    )
     opened.set(place.name, shard)
     await settleMark(shard, { store: layout.store, name: place.name, epoch: atEpoch }, pathOf(place), isNew)
     return shard.shard

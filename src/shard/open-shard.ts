@@ -2,14 +2,13 @@ import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { open } from '../store/database.js'
 import { destroy } from '../store/destroy.js'
-import type { OpenOptions } from '../store/options.js'
 import { LocalShard } from './local-shard.js'
 import { OWNERSHIP_FOLDER, OwnershipDirectory, type ShardPlace } from './ownership-directory.js'
 import type { Shard } from './shard.js'
 import { checkMark, type ShardMark } from './shard-mark.js'
-
-/** What a shard's own store is opened with. */
-export type ShardStoreOptions = Omit<OpenOptions<Uint8Array, Uint8Array>, 'keyEncoding' | 'valueEncoding' | 'fs'>
+import type { ShardStoreOptions } from './shard-store-options.js'
+import { ThreadClient } from './thread-client.js'
+import { ThreadShard } from './thread-shard.js'
 
 /** A shard that is open, and who it says it is. */
 export interface OpenedShard {
@@ -27,14 +26,19 @@ export async function openPlace(
   path: string,
   place: ShardPlace,
   create: boolean,
-  options: ShardStoreOptions,
+  settings: { readonly options: ShardStoreOptions; readonly threads: boolean },
   openNested: NestedOpener,
 ): Promise<OpenedShard> {
   const isNested = place.nested !== undefined || fs.statusSync(`${path}/${OWNERSHIP_FOLDER}`) !== undefined
   if (isNested) return openNested(path, create)
   try {
+    if (settings.threads) {
+      const shard = new ThreadShard(await ThreadClient.start(path, create, settings.options))
+      const mark = shard.readMark()
+      return { shard, readMark: () => mark, writeMark: (next) => shard.writeMark(next) }
+    }
     const db = await open<Uint8Array, Uint8Array>(path, {
-      ...options,
+      ...settings.options,
       fs,
       keyEncoding: 'view',
       valueEncoding: 'view',

@@ -288,9 +288,21 @@ export async function openSharded<K = string, V = string>(
   path: string,
   options: ShardedOptions<K, V> = {},
 ): Promise<ShardedStore<K, V>> {
-  const { shards, placement, vnodes, splits, moveBytesPerSecond = 32 * 1024 * 1024, ...storeOptions } = options
+  const {
+    shards,
+    placement,
+    vnodes,
+    splits,
+    threads = false,
+    moveBytesPerSecond = 32 * 1024 * 1024,
+    ...storeOptions
+  } = options
   if (!(typeof moveBytesPerSecond === 'number' && moveBytesPerSecond > 0)) {
     throw invalid(`Option moveBytesPerSecond must be a number above 0, not ${describe(moveBytesPerSecond)}`)
+  }
+  if (typeof threads !== 'boolean') throw invalid(`Option threads must be true or false, not ${describe(threads)}`)
+  if (threads && (options.fs !== undefined || options.clock !== undefined || path === ':memory:')) {
+    throw invalid('Option threads is for stores on the disk and the clock of the machine: threads cannot share others')
   }
   const { createIfMissing, errorIfExists, readOnly } = resolveOpenOptions(storeOptions)
   if (readOnly)
@@ -312,7 +324,7 @@ export async function openSharded<K = string, V = string>(
     ...(vnodes === undefined ? {} : { vnodes }),
     ...(splits === undefined ? {} : { splits }),
   }
-  const settings = { createIfMissing, errorIfExists, bytesPerSecond: moveBytesPerSecond, seed: 0, store }
+  const settings = { createIfMissing, errorIfExists, bytesPerSecond: moveBytesPerSecond, seed: 0, store, threads }
   const parts = await openGroup(fs, directory, sharding, settings)
   return new ShardedStore<K, V>(parts, fs, options)
 }
