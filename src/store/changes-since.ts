@@ -1,6 +1,7 @@
 import { Found } from '../bytes/cursor.js'
 import { getU32 } from '../bytes/integers.js'
 import type { Position } from '../bytes/units.js'
+import { LOG_HEADER_BYTES } from '../log/log-header.js'
 import {
   KIND_RANGE_DELETE,
   KIND_TREE,
@@ -75,7 +76,8 @@ export interface PendingJudge {
 export function pendingTouches(engine: Engine, judge: PendingJudge): boolean {
   const { active } = engine.log!
   const { bytes } = active
-  let record = engine.visible - active.base
+  // Of a segment that was begun with what is on its way nothing is visible, and what is ends with the segment before it.
+  let record = Math.max(engine.visible - active.base, LOG_HEADER_BYTES)
   for (; record < active.end; record += getU32(bytes, record + 4)) {
     let operation = record + RECORD_HEADER_BYTES
     for (let left = recordCount(bytes, record); left > 0; left--) {

@@ -2,6 +2,7 @@ import { invalid } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import { Batch, type BatchOperation, writeOperations } from './batch.js'
 import { isEmptyRange, type RangeOptions, resolveRange } from './bounds.js'
+import { compareAndSet, compareAndSetSync, exchangeOf } from './compare-and-set.js'
 import {
   type AnyEncoding,
   type Decoded,
@@ -29,13 +30,9 @@ import { PullStream } from './pull-stream.js'
 import { Reader } from './reader.js'
 import type { TreeState } from './tree-state.js'
 import { Watch, type WatchChange, type WatchOptions, type WatchTarget } from './watch/watch.js'
-import type { KeyspaceFamily, WriteOptions, WriteTarget } from './write-target.js'
+import type { KeyspaceFamily, PutOptions, WriteOptions, WriteTarget } from './write-target.js'
 
-/** What `put` takes. */
-export interface PutOptions extends WriteOptions {
-  /** Milliseconds after which the key is gone. */
-  ttl?: number
-}
+export type { PutOptions } from './write-target.js'
 
 /**
  * An ordered map of its own inside a database, with its own encodings. All keyspaces of a database share one log, so a batch
@@ -133,6 +130,28 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   }
 
   /**
+   * Sets a key, or with `undefined` removes it, if its value is what is expected; `undefined` expects that it is not there. Says
+   * whether it was. Nobody can come in between, so of many who ask at once for the same change one gets it. Values are compared as
+   * bytes: as JSON, objects with their fields in another order differ.
+   *
+   * @example
+   * const isMine = await db.compareAndSet('leader', undefined, 'node-7', { ttl: 10_000 })
+   *
+   * @example
+   * await db.put('seats', '3')
+   * let seats = await db.get('seats')
+   * while (!(await db.compareAndSet('seats', seats, String(Number(seats) - 1)))) seats = await db.get('seats')
+   */
+  async compareAndSet(key: K, expected: V | undefined, value: V | undefined, options?: PutOptions): Promise<boolean> {
+    return compareAndSet(this.asBytes(), exchangeOf(this, key, expected, value, options))
+  }
+
+  /** The same on this thread. What others have issued and not yet seen written is written first. */
+  compareAndSetSync(key: K, expected: V | undefined, value: V | undefined, options?: PutOptions): boolean {
+    return compareAndSetSync(this.asBytes(), exchangeOf(this, key, expected, value, options))
+  }
+
+  /**
    * Removes every key of a range, or all of them: one entry in the log, however many there are.
    *
    * @example
@@ -210,6 +229,10 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
     checkWatchOptions(target, options)
     const watch = new Watch(engine, { state, keyEncoding, valueEncoding, target })
     return new PullStream(engine, watch, { follow: true, signal: options.signal })
+  }
+
+  private asBytes(): Keyspace<Uint8Array, Uint8Array> {
+    return this.as({ keyEncoding: 'view', valueEncoding: 'view' })
   }
 
   /** @internal */

@@ -7,6 +7,12 @@ export interface WriteOptions {
   sync?: boolean
 }
 
+/** What `put` takes. */
+export interface PutOptions extends WriteOptions {
+  /** Milliseconds after which the key is gone. */
+  ttl?: number
+}
+
 /** What the keyspaces of one database share. */
 export interface KeyspaceFamily {
   readonly sync: boolean

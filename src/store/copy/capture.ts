@@ -1,6 +1,6 @@
 import { SiltstoneError } from '../../bytes/errors.js'
 import type { FileNumber, Position } from '../../bytes/units.js'
-import type { LogHeader } from '../../log/log-header.js'
+import { LOG_HEADER_BYTES, type LogHeader } from '../../log/log-header.js'
 import type { Memtable } from '../../memtable/memtable.js'
 import { ManifestState } from '../../tree/manifest-state.js'
 import type { TableMeta } from '../../tree/table-meta.js'
@@ -46,11 +46,12 @@ export class Capture {
     }
     for (const memtable of this.memtables) memtable.holders++
     this.tables = this.versions.flatMap((version) => version.metas().flat())
-    // Behind the position the active segment may hold commits that are on their way; of the others all is visible.
+    // Behind the position the active segment may hold commits that are on their way, nothing else if it was begun with those; of the
+    // others all is visible.
     this.segments = engine.segments.map(({ header, bytes, end, base }) => ({
       header,
       bytes,
-      end: Math.min(end, visible - base),
+      end: Math.min(end, Math.max(visible - base, LOG_HEADER_BYTES)),
     }))
   }
 
@@ -81,8 +82,10 @@ export class Capture {
     for (const table of this.tables) state.tables.set(table.number, table)
     for (const tree of this.trees.values()) state.trees.set(tree.id, tree)
     state.logFrom = this.segments[0]!.header.number
-    state.lease = { files: this.manifestNumber + 1, positions: this.position }
-    state.clean = { segment: this.segments.at(-1)!.header.number, end: this.position }
+    const { header, end } = this.segments.at(-1)!
+    const logEnd = header.base + end
+    state.lease = { files: this.manifestNumber + 1, positions: logEnd }
+    state.clean = { segment: header.number, end: logEnd }
     return state
   }
 

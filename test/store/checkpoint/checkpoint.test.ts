@@ -280,3 +280,18 @@ describe('a checkpoint that fails', () => {
     await expect(db.checkpoint(target)).rejects.toMatchObject({ code: 'SILT_NOT_OPEN' })
   })
 })
+
+it('of a store whose log has just gone on in a new segment opens like one that was closed in order', async () => {
+  const fs = new MemoryFileSystem()
+  const db = await open('/a', { fs })
+  await db.put('a', '1')
+  await db.flush()
+  await db.checkpoint('/b')
+  await db.close()
+  const segments = () => fs.listSync('/b').filter((name) => name.endsWith('.log'))
+  const before = segments()
+  const copy = await open('/b', { fs })
+  expect(segments()).toEqual(before)
+  expect(await copy.get('a')).toBe('1')
+  await copy.close()
+})
