@@ -1,4 +1,12 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
+import {
+  type Acknowledgeable,
+  type BatchPart,
+  encodeParts,
+  type MessageOptions,
+  type MessageTarget,
+  outcomeOf,
+} from './batch-part.js'
 import { describe } from './encoding.js'
 import {
   checkSizes,
@@ -11,6 +19,7 @@ import {
   putTree,
   treeByteBound,
 } from './operations.js'
+import { RecordWriter } from './record-writer.js'
 import type { TreeState } from './tree-state.js'
 import type { WriteOptions, WriteTarget } from './write-target.js'
 
@@ -24,6 +33,9 @@ export type BatchOperation<K, V> =
   | { type: 'del'; key: K; keyspace?: undefined }
   | { type: 'put'; key: unknown; value: unknown; ttl?: number; keyspace: KeyspaceReference }
   | { type: 'del'; key: unknown; keyspace: KeyspaceReference }
+  // biome-ignore lint/suspicious/noExplicitAny: a batch mixes queues of any types, and types of functions vary both ways
+  | { type: 'send'; queue: MessageTarget<any>; body: unknown; options?: MessageOptions }
+  | { type: 'ack'; message: Acknowledgeable }
 
 /** What an operation of a chained batch takes. */
 export interface BatchPutOptions {
@@ -38,10 +50,18 @@ class Pending {
   /** `undefined` for a deletion. */
   readonly values: (Prepared | undefined)[] = []
   readonly expiries: number[] = []
+  /** What takes part in the commit besides keys and values. */
+  readonly parts: BatchPart[] = []
   byteBound = 0
 
   get length(): number {
-    return this.keys.length
+    return this.keys.length + this.parts.length
+  }
+
+  join(keyspace: WriteTarget<never, never>, part: BatchPart): void {
+    if (part.engine !== keyspace.engine) throw invalid('A batch takes messages of its own store only')
+    this.parts.push(part)
+    this.byteBound += part.byteBound
   }
 
   put(state: TreeState, key: Prepared, value: Prepared, expiresAt: number): void {
@@ -82,17 +102,25 @@ function commitPending<K, V>(
   let offset = pipeline.begin(bound)
   const { bytes } = pipeline
   for (const state of created) offset = putTree(bytes, offset, state)
-  const { states, keys, values, expiries, length } = pending
-  for (let i = 0; i < length; i++) {
+  const { states, keys, values, expiries, parts } = pending
+  for (let i = 0; i < keys.length; i++) {
     const value = values[i]
     offset =
       value === undefined
         ? putDelete(bytes, offset, states[i]!, keys[i]!)
         : putPut(bytes, offset, states[i]!, keys[i]!, value, expiries[i]!)
   }
-  const count = created.length + length
-  if (!onThisThread) return pipeline.commit(offset, count, sync)
-  pipeline.commitSync(offset, count, sync)
+  let count = created.length + keys.length
+  if (parts.length === 0) {
+    if (!onThisThread) return pipeline.commit(offset, count, sync)
+    pipeline.commitSync(offset, count, sync)
+    return Promise.resolve()
+  }
+  const record = new RecordWriter(bytes, offset, created, count)
+  encodeParts(parts, record)
+  ;({ end: offset, count } = record)
+  if (!onThisThread) return pipeline.commit(offset, count, sync, outcomeOf(parts))
+  pipeline.commitSync(offset, count, sync, outcomeOf(parts))
   return Promise.resolve()
 }
 
@@ -112,14 +140,30 @@ export function writeOperations<K, V>(
   const pending = new Pending()
   for (let i = 0; i < operations.length; i++) {
     const operation = operations[i]! as BatchOperation<unknown, unknown>
-    const target = targetOf(keyspace, operation?.keyspace)
+    const target = targetOf(keyspace, (operation as { keyspace?: unknown } | undefined)?.keyspace)
     if (operation?.type === 'put') {
       const expiresAt = expiryOf(operation.ttl, keyspace.engine.clock.now())
       pending.put(target.state, target.prepareKey(operation.key), target.prepareValue(operation.value), expiresAt)
     } else if (operation?.type === 'del') pending.del(target.state, target.prepareKey(operation.key))
-    else throw invalid(`Operation ${i} of the batch must have type 'put' or 'del', not ${describe(operation)}`)
+    else if (operation?.type === 'send')
+      pending.join(keyspace as never, sendPart(operation.queue, operation.body, operation.options))
+    else if (operation?.type === 'ack') pending.join(keyspace as never, ackPart(operation.message))
+    else {
+      const known = "'put', 'del', 'send' or 'ack'"
+      throw invalid(`Operation ${i} of the batch must have type ${known}, not ${describe(operation)}`)
+    }
   }
   return commitPending(keyspace, pending, sync, onThisThread)
+}
+
+function sendPart<T, O>(target: MessageTarget<T, O>, body: T, options: O | undefined): BatchPart {
+  if (typeof target?.partOfSend === 'function') return target.partOfSend(body, options)
+  throw invalid(`A message is sent to a queue or a topic, not to ${describe(target)}`)
+}
+
+function ackPart(message: Acknowledgeable): BatchPart {
+  if (typeof message?.partOfAck === 'function') return message.partOfAck()
+  throw invalid(`What is acknowledged is a message that was received, not ${describe(message)}`)
 }
 
 function targetOf<K, V>(keyspace: WriteTarget<K, V>, reference: unknown): WriteTarget<unknown, unknown> {
@@ -166,6 +210,26 @@ export class Batch<K, V> {
     this.checkUnwritten()
     const target = targetOf(this.keyspace, options.keyspace)
     this.pending.del(target.state, owned(target.prepareKey(key)))
+    return this
+  }
+
+  /**
+   * Sends a message when the batch is written: if the batch fails, so does the message. A batch does not wait for room in a
+   * full queue; it is refused with `SILT_FULL`.
+   *
+   * @example
+   * await db.batch().put('order:7', order).send(db.queue('orders'), { order: 7 }).write()
+   */
+  send<T, O>(target: MessageTarget<T, O>, body: T, options?: O): this {
+    this.checkUnwritten()
+    this.pending.join(this.keyspace as never, sendPart(target, body, options))
+    return this
+  }
+
+  /** Acknowledges a message when the batch is written, so that what it led to and its end are one commit. */
+  ack(message: Acknowledgeable): this {
+    this.checkUnwritten()
+    this.pending.join(this.keyspace as never, ackPart(message))
     return this
   }
 

@@ -366,14 +366,23 @@ export function open<const KE extends AnyEncoding = undefined, const VE extends 
   options?: Omit<OpenOptions, keyof EncodingOptions<KE, VE>> & EncodingOptions<KE, VE>,
 ): Promise<Database<Decoded<KE, string>, Decoded<VE, string>>>
 export function open<K = string, V = string>(path: string, options?: OpenOptions<K, V>): Promise<Database<K, V>>
-export async function open<K = string, V = string>(
+export function open<K = string, V = string>(
   path: string,
   options: OpenOptions<K, V> = {},
 ): Promise<Database<K, V>> {
+  return openStore(path, options, (...parts) => new Database<K, V>(...parts))
+}
+
+/** Opens a store as what `make` makes of its parts: a database that has more to it than this one. @internal */
+export async function openStore<K, V, D extends Database<K, V>>(
+  path: string,
+  options: OpenOptions<K, V>,
+  make: (...parts: ConstructorParameters<typeof Database>) => D,
+): Promise<D> {
   const resolved = resolveOpenOptions(options)
   // Refused before anything is touched on disk.
   resolveEncoding(resolved.keyEncoding, 'keyEncoding')
   resolveEncoding(resolved.valueEncoding, 'valueEncoding')
   const { engine, recovery } = await openEngine(path, resolved)
-  return new Database<K, V>(path, engine, recovery, resolved)
+  return make(path, engine, recovery, resolved)
 }

@@ -41,7 +41,16 @@ import { Turn } from './turn.js'
 /** A sealed segment and the memtables that read from it. */
 interface SealedSegment {
   readonly segment: Segment
-  readonly memtables: { readonly state: TreeState; readonly memtable: Memtable }[]
+  readonly memtables: {
+    readonly state: TreeState
+    readonly memtable: Memtable
+    /**
+     * What the tree did not need when the segment was sealed. What moved the trim point stands in this segment or before it, so
+     * it is as safe as the flush that leaves out what lies below: a later one may be lost with the power, and what it
+     * acknowledged has to be there then.
+     */
+    readonly trimmedBefore: Uint8Array | undefined
+  }[]
   /** Whether the forest was asked to turn it into tables. */
   isQueued: boolean
 }
@@ -347,7 +356,11 @@ export class Engine {
 
   /** Nothing more is added to what this segment holds. */
   seal(segment: Segment): void {
-    const memtables = this.touched.map((state) => ({ state, memtable: state.seal()! }))
+    const memtables = this.touched.map((state) => ({
+      state,
+      memtable: state.seal()!,
+      trimmedBefore: state.trimmedBefore,
+    }))
     this.touched = []
     this.sealedSegments.push({ segment, memtables, isQueued: false })
     this.updateAdmission()
@@ -364,6 +377,7 @@ export class Engine {
         .flush({
           segment: sealed.segment.number,
           images: sealed.memtables.map(({ memtable }) => memtable.image()),
+          trims: sealed.memtables.map(({ trimmedBefore }) => trimmedBefore),
           nextSegment: following.number,
           // What follows it says where the kept part ends, so its header counts as well.
           keptLogs: this.retained.isWanted ? [sealed.segment.path, following.path] : [],
@@ -376,7 +390,10 @@ export class Engine {
 
   /** The tables are visible from now on, so the memtables go in the same moment. */
   private onFlushed(sealed: SealedSegment, following: Segment): void {
-    for (const { state, memtable } of sealed.memtables) state.drop(memtable)
+    for (const { state, memtable, trimmedBefore } of sealed.memtables) {
+      state.drop(memtable)
+      if (trimmedBefore !== undefined) state.tree!.trim(trimmedBefore)
+    }
     const { bytes } = sealed.segment
     const isFree = sealed.memtables.every(({ memtable }) => memtable.holders === 0)
     if (isFree && bytes.length === this.writeBufferBytes && this.spareSegments.length < SPARE_SEGMENTS) {

@@ -18,6 +18,8 @@ export class TreeState {
   /** Absent until the first write: a keyspace that was only named leaves no trace. */
   tree: Tree | undefined
   active: Memtable | undefined
+  /** Keys before this one are not needed any more, as of what is visible: those of a tree whose keys only grow. */
+  trimmedBefore: Uint8Array | undefined
   /** The memory of an index that nobody reads any more. */
   private spareIndex: OrderedIndexImage | undefined
   /** Newest first. */

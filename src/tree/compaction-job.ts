@@ -6,7 +6,7 @@ import { TableFiles } from '../table/table-files.js'
 import { tableName } from './file-names.js'
 import { type CompactionJob, type JobContext, type RunningJob, syncNames } from './job.js'
 import { LevelCursor } from './level-cursor.js'
-import { MergeCursor } from './merge-cursor.js'
+import { MergeCursor, toFirstNeeded } from './merge-cursor.js'
 import { DROPPED, Retention } from './retention.js'
 import type { TableMeta } from './table-meta.js'
 import { originOf } from './table-origin.js'
@@ -36,7 +36,7 @@ export function* runCompaction(context: JobContext, job: CompactionJob): Running
     }
     output = new TableOutput(context, plan, retention.survivingTombstones())
     const cursor = inputs.merged()
-    for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
+    for (toFirstNeeded(cursor, job.trimmedBefore); cursor.valid; cursor.next()) {
       if (++entriesRead % SLICE_ENTRIES === 0) yield
       const kind = retention.judge(cursor)
       if (kind !== DROPPED) output.add(cursor, kind, retention.isNewKey, retention.heldCount)

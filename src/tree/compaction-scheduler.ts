@@ -219,6 +219,7 @@ export class CompactionScheduler {
       tree: tree.id,
       lineage: tree.lineage(this.grove.manifest.state.logFrom),
       runs,
+      trimmedBefore: tree.trimmedBefore,
       level,
       compression: compressionOf(shape, level, this.compressionFor(tree)),
       older: olderThan(shape, uppermost, inputs),

@@ -3,6 +3,7 @@ import type { FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
 import { Memtable } from '../memtable/memtable.js'
 import { type FlushJob, type FlushPart, type JobContext, type RunningJob, syncNames } from './job.js'
+import { toFirstNeeded } from './merge-cursor.js'
 import { DROPPED, Retention } from './retention.js'
 import { originOf } from './table-origin.js'
 import { TableOutput } from './table-output.js'
@@ -12,7 +13,8 @@ import { SLICE_ENTRIES } from './tuning.js'
  * Writes the memtables of one segment, each into a table of level 0.
  *
  * What was overwritten or deleted inside the segment is left out, and so is a deletion of something that no table has: a
- * message that was sent and acknowledged in one segment leaves nothing behind, and a memtable of such messages no table.
+ * message that was sent and acknowledged in one segment leaves nothing behind, and a memtable of such messages no table. What
+ * lies before a trim point is not even looked at.
  */
 export function* runFlush(context: JobContext, job: FlushJob): RunningJob {
   const startedAt = performance.now()
@@ -24,7 +26,7 @@ export function* runFlush(context: JobContext, job: FlushJob): RunningJob {
       const output = outputFor(context, job, part)
       outputs.push(output.tables)
       const cursor = output.memtable.cursorOverAll()
-      for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
+      for (toFirstNeeded(cursor, part.trimmedBefore); cursor.valid; cursor.next()) {
         if (++entriesRead % SLICE_ENTRIES === 0) yield
         const kind = output.retention.judge(cursor)
         if (kind === DROPPED) continue

@@ -11,6 +11,8 @@ export interface FlushRequest {
   readonly segment: FileNumber
   /** One per tree that the segment wrote to. */
   readonly images: readonly MemtableImage[]
+  /** For each image the key before which nothing of it is needed any more. */
+  readonly trims?: readonly (Uint8Array | undefined)[]
   /** The segment that recovery begins with once this one is in tables. */
   readonly nextSegment: FileNumber
   /** Files of the log that stay when the tables are there, and so have to be on disk before. */
@@ -118,10 +120,11 @@ export class FlushQueue {
     )
   }
 
-  private jobFor(id: number, { segment, images, keptLogs }: FlushRequest): FlushJob {
+  private jobFor(id: number, { segment, images, trims, keptLogs }: FlushRequest): FlushJob {
     const { clock } = this.grove
-    const parts: FlushPart[] = images.map((image) => ({
+    const parts: FlushPart[] = images.map((image, i) => ({
       image,
+      trimmedBefore: trims?.[i],
       lineage: this.grove.tree(image.tree).lineage(segment),
       older: this.rangesOf(image.tree),
     }))

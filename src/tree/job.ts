@@ -45,6 +45,8 @@ export interface FlushJob extends JobBase {
 
 export interface FlushPart {
   readonly image: MemtableImage
+  /** Keys before this one are left out. */
+  readonly trimmedBefore?: Uint8Array | undefined
   readonly lineage: Lineage
   /** Where the tree's tables have data already: elsewhere a deletion has nothing to delete. */
   readonly older: readonly KeyRange[]
@@ -57,6 +59,8 @@ export interface CompactionJob extends JobBase {
   readonly lineage: Lineage
   /** Each a list of tables that do not overlap, in key order. */
   readonly runs: readonly (readonly TableMeta[])[]
+  /** Keys before this one are left out. */
+  readonly trimmedBefore?: Uint8Array | undefined
   readonly level: number
   readonly compression: CompressionName
   /** Where data older than the inputs may stand, in key order and without overlap. */

@@ -144,3 +144,9 @@ export class MergeCursor implements Cursor {
     this.keyEnd = this.ends[winner]!
   }
 }
+
+/** To the first entry that a trim point leaves, where there is one. */
+export function toFirstNeeded(cursor: Cursor, trimmedBefore: Uint8Array | undefined): void {
+  if (trimmedBefore === undefined) cursor.seekToFirst()
+  else cursor.seek(trimmedBefore, 0, trimmedBefore.length)
+}

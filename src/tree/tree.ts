@@ -1,6 +1,6 @@
 import { compareKeys } from '../bytes/compare.js'
 import type { FileNumber, TreeId } from '../bytes/units.js'
-import { type KeyRange, rangesOverlap } from './key-range.js'
+import { endsAtOrBefore, type KeyRange, rangesOverlap } from './key-range.js'
 import type { LiveTable, LiveTables } from './live-table.js'
 import type { TreeRecord } from './manifest-state.js'
 import { byKey, byNewest, LEVEL_COUNT, type TableMeta } from './table-meta.js'
@@ -52,10 +52,20 @@ export class Tree {
     if (this.hinted.size > before) this.onDue()
   }
 
-  /** Tables of a 'fifo' tree that hold nothing at or after this key may be dropped. Not kept over a reopening. */
+  /**
+   * Tables of a 'fifo' tree that hold nothing at or after this key may be dropped, and what lies before it may be left out of any
+   * that is written. Not kept over a reopening. Requires: what says that nobody needs it any more is on disk.
+   */
   trim(before: Uint8Array): void {
+    const { trimmedBefore } = this
+    if (trimmedBefore !== undefined && compareKeys(before, trimmedBefore) <= 0) return
     this.trimmedBefore = before
-    this.onDue()
+    if (this.holdsTableBefore(before)) this.onDue()
+  }
+
+  /** Whether a table could be dropped if nothing before this key were needed. */
+  holdsTableBefore(key: Uint8Array): boolean {
+    return this.version.levels.some((level) => level.some(({ meta }) => endsAtOrBefore(meta, key, 0, key.length)))
   }
 
   /** About how many bytes of tables a range takes. May throw `BlockNotResident`. */

@@ -1,0 +1,70 @@
+import type { CommitOutcome } from './commit-pipeline.js'
+import type { Engine } from './engine.js'
+import type { RecordWriter } from './record-writer.js'
+
+/*
+ * What a batch knows of floors above it: things that take part in its commit. A message to be sent and one to be acknowledged
+ * are such parts.
+ */
+
+/** Something whose operations go into the same record as those of a batch. */
+export interface BatchPart extends CommitOutcome {
+  /** The store it belongs to. */
+  readonly engine: Engine
+  /** Room that `encode` may need. */
+  readonly byteBound: number
+  /** Writes its operations and takes them for issued; `refused` takes that back. Throws where it cannot, having changed nothing. */
+  encode(record: RecordWriter): void
+}
+
+/** What a message may be sent with. */
+export interface MessageOptions {
+  /** Milliseconds before it can be received. */
+  delay?: number
+  /** Milliseconds after which nobody needs it any more. */
+  ttl?: number
+  /** A second message with the same one within the queue's `dedupWindow` is not sent. */
+  dedupId?: string
+  /** Messages of one group keep their order in a queue with `ordering: 'group'`. */
+  group?: string
+  /** Higher goes first (default 0). */
+  priority?: number
+  /** What goes along with the body: anything that JSON holds. */
+  headers?: Record<string, unknown>
+}
+
+/** Somewhere to send messages to: a queue or a topic. */
+export interface MessageTarget<T, Options = MessageOptions> {
+  /** @internal */
+  partOfSend(body: T, options: Options | undefined): BatchPart
+}
+
+/** A message that was received and can be acknowledged. */
+export interface Acknowledgeable {
+  /** @internal */
+  partOfAck(): BatchPart
+}
+
+/** The outcome of several parts: told in order of what was committed, and in reverse of what has to be taken back. */
+export function outcomeOf(parts: readonly BatchPart[]): CommitOutcome {
+  return {
+    committed: () => {
+      for (const part of parts) part.committed()
+    },
+    refused: (error) => {
+      for (const part of parts.toReversed()) part.refused(error)
+    },
+  }
+}
+
+/** Encodes all parts or, where one of them cannot be, none. */
+export function encodeParts(parts: readonly BatchPart[], record: RecordWriter): void {
+  for (const [i, part] of parts.entries()) {
+    try {
+      part.encode(record)
+    } catch (error) {
+      outcomeOf(parts.slice(0, i)).refused(error)
+      throw error
+    }
+  }
+}
