@@ -18,6 +18,25 @@ export type { LatencyStats } from './bytes/latency.js'
 export type { FileHandle, FileLock, FileStatus, FileSystem, OpenMode } from './fs/file-system.js'
 export { MemoryFileSystem } from './fs/memory-file-system.js'
 export type { LogLoss } from './log/recovery.js'
+export type { DurableLog, LogEntry, LogStats, ReadLogOptions } from './queue/durable-log.js'
+export type { SendResult } from './queue/intake.js'
+export type { NackOptions } from './queue/mailbox.js'
+export { Message } from './queue/message.js'
+export type { DeadLetter } from './queue/message-format.js'
+export { Database, open } from './queue/messaging-database.js'
+export {
+  type PeekedMessage,
+  Queue,
+  type QueueStats,
+  type ReceiveOptions,
+  type SendItem,
+  type SendOptions,
+} from './queue/queue.js'
+export type { Repetition, When } from './queue/repetition.js'
+export type { Backoff, Ordering, Overflow, QueueOptions, QueueRules, RateLimit, Rules } from './queue/rules.js'
+export { type From, Subscription, TopicMessage } from './queue/subscription.js'
+export { type PublishOptions, type Retention, type SubscribeOptions, Topic, type TopicOptions } from './queue/topic.js'
+export type { ConsumeOptions, Handler, Worker } from './queue/worker.js'
 export {
   type BackupInfo,
   type BackupOptions,
@@ -30,11 +49,12 @@ export {
   verifyBackup,
 } from './store/backup.js'
 export type { Batch, BatchOperation, BatchPutOptions, KeyspaceReference } from './store/batch.js'
+export type { Acknowledgeable, MessageOptions, MessageTarget } from './store/batch-part.js'
 export type { RangeOptions } from './store/bounds.js'
 export type { Change, ClearChange, Commit, DeleteChange, PutChange } from './store/changes/change.js'
 export type { ChangesOptions } from './store/changes/change-feed.js'
 export type { CheckpointReport } from './store/checkpoint.js'
-export { type CompactOptions, Database, open } from './store/database.js'
+export type { CompactOptions } from './store/database.js'
 export { destroy } from './store/destroy.js'
 export type {
   AnyEncoding,

@@ -1,0 +1,242 @@
+import { getU16, getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
+import { getText, putText } from '../store/text.js'
+import type { Change } from './change.js'
+import { StoredMessage } from './message-format.js'
+import { asideKey, asideNumber, dueOf, kindRange } from './state-keys.js'
+import type { TreeReader } from './tree-reader.js'
+
+/*
+ * Messages that wait for a time: those that were sent with a delay, and those that failed and are tried again later. They stand in the
+ * state tree in the order of their due times, so that the lanes they left can be trimmed, however many years they wait. The value,
+ * never to change within format version 1:
+ *
+ *   +----------+----------+--------------+-------------+---------+
+ *   | priority | attempts | id           | reason      | message |
+ *   | i16      | u32      | varint, text | varint,text | rest    |
+ *   +----------+----------+--------------+-------------+---------+
+ *
+ *   id       of a message that had one before; empty where it follows from the number in the key
+ *   reason   why its last delivery failed
+ */
+
+/** A message that waits, or waited, for its time. */
+export interface AsideMessage {
+  readonly due: number
+  readonly number: number
+  readonly priority: number
+  readonly attempts: number
+  readonly id: string
+  readonly reason: string
+  readonly message: StoredMessage
+}
+
+const varint = new VarintReader()
+
+/** Room that one takes in a record at most. */
+export function asideByteBound(message: Uint8Array, id: string, reason: string): number {
+  return 80 + message.length + (id.length + reason.length) * 3
+}
+
+function encodeAside({ priority, attempts, id, reason, message }: AsideMessage): Uint8Array {
+  const bytes = new Uint8Array(32 + (id.length + reason.length) * 3 + message.bytes.length)
+  putU16(bytes, 0, priority)
+  putU32(bytes, 2, attempts)
+  let at = 6
+  for (const text of [id, reason]) {
+    at = putVarint(bytes, at, Buffer.byteLength(text))
+    at = putText(bytes, at, text)
+  }
+  bytes.set(message.bytes, at)
+  return bytes.subarray(0, at + message.bytes.length)
+}
+
+function decodeAside(key: Uint8Array, bytes: Uint8Array): AsideMessage {
+  let at = 6
+  const text = (): string => {
+    const length = varint.read(bytes, at)
+    at = varint.end + length
+    return getText(bytes, varint.end, at)
+  }
+  const id = text()
+  const reason = text()
+  return {
+    due: dueOf(key),
+    number: asideNumber(key),
+    priority: (getU16(bytes, 0) << 16) >> 16,
+    attempts: getU32(bytes, 2),
+    id,
+    reason,
+    message: new StoredMessage(bytes.slice(at)),
+  }
+}
+
+// So many are read at once; of those of them that are due, the one with the highest priority goes first.
+const SLICE = 64
+
+/** The messages of one queue that wait for their time, of one kind. */
+export class Aside {
+  readonly kind: number
+  private readonly owner: number
+  private readonly reader: TreeReader
+  /** Read ahead, in the order of their due times. */
+  private ahead: AsideMessage[] = []
+  /** No message outside of `ahead` is before this key. */
+  private from: Uint8Array
+  /** There is nothing behind `ahead`. */
+  private complete = false
+  private appearances = 0
+  /** Handed out, or on their way out, though they stand in the tree: not to be read again. */
+  private readonly taken = new Set<number>()
+  /** Due up to this time have been counted as due. */
+  private countedUntil = -1
+  private dueCount = 0
+
+  constructor(reader: TreeReader, owner: number, kind: number) {
+    this.reader = reader
+    this.owner = owner
+    this.kind = kind
+    this.from = kindRange(owner, kind).start
+  }
+
+  /** Begins behind what is known to be gone; `taken` are numbers that have an entry. */
+  load(from: number, taken: Iterable<number>): void {
+    this.from = asideKey(this.owner, this.kind, from, 0)
+    for (const number of taken) this.taken.add(number)
+  }
+
+  put(change: Change, item: AsideMessage): void {
+    change.record.put(this.reader.state, asideKey(this.owner, this.kind, item.due, item.number), encodeAside(item))
+    change.onCommitted(() => this.appeared(item.due, item.number))
+  }
+
+  /** Takes it out of the tree. */
+  remove(change: Change, due: number, number: number): void {
+    change.record.del(this.reader.state, asideKey(this.owner, this.kind, due, number))
+    change.onCommitted(() => this.taken.delete(number))
+  }
+
+  /** One more waits. What was read ahead stays right only in front of it. */
+  private appeared(due: number, number: number): void {
+    if (due <= this.countedUntil) this.dueCount++
+    this.complete = false
+    this.appearances++
+    const key = asideKey(this.owner, this.kind, due, number)
+    if (Buffer.compare(key, this.from) >= 0) return
+    const first = this.ahead[0]
+    this.from = first === undefined || due < first.due ? key : asideKey(this.owner, this.kind, first.due, first.number)
+    this.ahead = []
+  }
+
+  /** Whether the tree has to be asked before `best` can tell. */
+  get isStale(): boolean {
+    return this.ahead.length === 0 && !this.complete
+  }
+
+  async fill(): Promise<void> {
+    const { from } = this
+    const range = { start: from, end: kindRange(this.owner, this.kind).end }
+    // Those that are handed out stand in front of the others until they are gone.
+    const limit = SLICE + this.taken.size
+    const { appearances } = this
+    const entries = await this.reader.slice(range, limit)
+    if (this.from !== from || !this.isStale) return
+    // What has appeared meanwhile may stand behind what was read.
+    this.complete = entries.length < limit && appearances === this.appearances
+    const last = entries.at(-1)
+    if (last === undefined) return
+    this.ahead = entries
+      .filter(({ key }) => !this.taken.has(asideNumber(key)))
+      .map(({ key, value }) => decodeAside(key, value))
+    this.from = asideKey(this.owner, this.kind, dueOf(last.key), asideNumber(last.key) + 1)
+  }
+
+  /** Of those that are due the one with the highest priority, if what was read ahead has one. */
+  best(now: number): AsideMessage | undefined {
+    let best: AsideMessage | undefined
+    for (const item of this.ahead) {
+      if (item.due > now) break
+      if (best === undefined || item.priority > best.priority) best = item
+    }
+    return best
+  }
+
+  /** When the next one is due; undefined where none waits. Requires: not stale. */
+  get nextDue(): number | undefined {
+    return this.ahead[0]?.due
+  }
+
+  /** From here on the tree has to be read when the queue is opened again. */
+  get durableFrom(): number {
+    return this.ahead[0]?.due ?? dueOf(this.from)
+  }
+
+  /** One of those read ahead is handed out or done with. */
+  take(change: Change, item: AsideMessage): void {
+    this.ahead = this.ahead.filter((each) => each !== item)
+    this.taken.add(item.number)
+    const wasCounted = item.due <= this.countedUntil
+    if (wasCounted) this.dueCount--
+    change.onRefused(() => {
+      if (wasCounted) this.dueCount++
+      this.taken.delete(item.number)
+      this.reread(item)
+    })
+  }
+
+  /** Reads from this one on again. */
+  private reread(item: AsideMessage): void {
+    const key = asideKey(this.owner, this.kind, item.due, item.number)
+    const first = this.ahead[0]
+    const start = first !== undefined && first.due < item.due ? asideKey(this.owner, this.kind, first.due, 0) : key
+    if (Buffer.compare(start, this.from) < 0) this.from = start
+    this.ahead = []
+    this.complete = false
+  }
+
+  /** Everything is gone. */
+  clear(): void {
+    this.ahead = []
+    this.complete = true
+    this.dueCount = 0
+  }
+
+  /** Reads all of them anew. */
+  reset(): void {
+    this.ahead = []
+    this.complete = false
+    this.from = kindRange(this.owner, this.kind).start
+    this.dueCount = 0
+    this.countedUntil = -1
+  }
+
+  /** How many are due and not handed out. */
+  countDue(now: number): number {
+    if (now > this.countedUntil) {
+      const start = asideKey(this.owner, this.kind, this.countedUntil + 1, 0)
+      for (const { key } of this.reader.all({ start, end: asideKey(this.owner, this.kind, now + 1, 0) })) {
+        if (!this.taken.has(asideNumber(key))) this.dueCount++
+      }
+      this.countedUntil = now
+    }
+    return this.dueCount
+  }
+
+  /** One by its place, waiting for the disk if it must. */
+  at(due: number, number: number): AsideMessage | undefined {
+    const key = asideKey(this.owner, this.kind, due, number)
+    const value = this.reader.get(key)
+    return value && decodeAside(key, value)
+  }
+
+  /** All that wait, in the order of their due times, on this thread. */
+  all(limit = Number.POSITIVE_INFINITY): AsideMessage[] {
+    const first = this.ahead[0]
+    const start = first === undefined ? this.from : asideKey(this.owner, this.kind, first.due, first.number)
+    const items: AsideMessage[] = []
+    for (const { key, value } of this.reader.all({ start, end: kindRange(this.owner, this.kind).end })) {
+      if (items.length >= limit) break
+      if (!this.taken.has(asideNumber(key))) items.push(decodeAside(key, value))
+    }
+    return items
+  }
+}

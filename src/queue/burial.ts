@@ -1,0 +1,36 @@
+import { type Change, commitChange } from './change.js'
+import { Delivery } from './delivery.js'
+import { addressed, type Letter } from './letter.js'
+import { appendByteBound } from './message-log.js'
+
+/** Takes a message out of a queue and puts it where its dead letters go, in one commit. */
+export function bury(from: Delivery, letter: Letter, sync: boolean, leave: (change: Change) => void): Promise<void> {
+  const dead = from.deadLetters
+  if (dead === undefined) {
+    return from.commit(Delivery.leaveByteBound, sync, (change) => {
+      leave(change)
+      from.tally.deadLettered++
+    })
+  }
+  const message = addressed(letter)
+  const bound = Delivery.leaveByteBound + from.figuresByteBound + burialByteBound(dead, letter, message)
+  return commitChange(from.post.engine, bound, sync, (change) => {
+    change.touch(from)
+    leave(change)
+    from.tally.deadLettered++
+    layDown(change, dead, letter, message)
+  })
+}
+
+/** Room that laying a letter down takes in a record. */
+export function burialByteBound(dead: Delivery, letter: Letter, message: Uint8Array): number {
+  const name = letter.deadLetter.queue.length * 6
+  return appendByteBound(message) + dead.appendByteBound(0) + dead.figuresByteBound + name
+}
+
+/** Adds a dead letter to the queue that keeps it. */
+export function layDown(change: Change, dead: Delivery, letter: Letter, message: Uint8Array): void {
+  change.touch(dead)
+  dead.rememberDeath(letter.deadLetter.queue)
+  dead.append(change, 0, message, 0)
+}

@@ -1,0 +1,110 @@
+import type { CommitOutcome } from '../store/commit-pipeline.js'
+import type { Engine } from '../store/engine.js'
+import { RecordWriter } from '../store/record-writer.js'
+
+/** Something whose figures go along with every change of it. */
+export interface Ledger {
+  /** Its figures as they are; what `restore` takes. */
+  save(): unknown
+  restore(saved: never): void
+  /** Writes the figures as they are now. */
+  writeFigures(change: Change): void
+}
+
+/**
+ * One commit of queues, topics and logs: what it writes, and what it changes in memory.
+ *
+ * What is in memory changes when the commit is issued, so that the next one builds on it; whoever changes something says how to take
+ * it back. If the commit is refused, so is everything issued behind it, last first, and memory is what it was. What others may see or
+ * be woken by belongs into `onCommitted`.
+ */
+export class Change implements CommitOutcome {
+  readonly record: RecordWriter
+  private readonly done: (() => void)[] = []
+  private readonly undo: (() => void)[] = []
+  private readonly ledgers: Ledger[] = []
+  private readonly appends: Appended[] = []
+
+  constructor(record: RecordWriter) {
+    this.record = record
+  }
+
+  onCommitted(action: () => void): void {
+    this.done.push(action)
+  }
+
+  onRefused(action: () => void): void {
+    this.undo.push(action)
+  }
+
+  /** The figures of a ledger are about to change: they are written with this commit. */
+  touch(ledger: Ledger): void {
+    if (this.ledgers.includes(ledger)) return
+    this.ledgers.push(ledger)
+    const saved = ledger.save()
+    this.undo.push(() => ledger.restore(saved as never))
+  }
+
+  /** Messages were appended to a run: counted together, for one of a thousand would otherwise cost a closure each. */
+  appended(run: Appendable, bytes: number): void {
+    for (const each of this.appends) {
+      if (each.run !== run) continue
+      each.count++
+      each.bytes += bytes
+      return
+    }
+    const first: Appended = { run, count: 1, bytes }
+    this.appends.push(first)
+    this.undo.push(() => run.takeBack(first.count, first.bytes))
+    this.done.push(() => run.show(first.count))
+  }
+
+  /** To be called behind the last change, before the record is closed. */
+  finish(): void {
+    for (const ledger of this.ledgers) ledger.writeFigures(this)
+  }
+
+  committed(): void {
+    for (const action of this.done) action()
+  }
+
+  refused(): void {
+    for (const action of this.undo.toReversed()) action()
+  }
+}
+
+/** Something that messages are appended to. */
+export interface Appendable {
+  show(count: number): void
+  takeBack(count: number, bytes: number): void
+}
+
+interface Appended {
+  readonly run: Appendable
+  count: number
+  bytes: number
+}
+
+/** Commits what `make` changes. Throws what `make` throws, and then nothing was changed. */
+export function commitChange(
+  engine: Engine,
+  byteBound: number,
+  sync: boolean,
+  make: (change: Change) => void,
+): Promise<void> {
+  const { pipeline } = engine
+  // Making room may refuse what was issued before, so it comes before anything that builds on it.
+  const offset = pipeline.begin(byteBound)
+  const change = new Change(new RecordWriter(pipeline.bytes, offset))
+  try {
+    make(change)
+    change.finish()
+  } catch (error) {
+    change.refused()
+    throw error
+  }
+  const { record } = change
+  if (record.count > 0) return pipeline.commit(record.end, record.count, sync, change)
+  change.committed()
+  return Promise.resolve()
+}

@@ -1,0 +1,364 @@
+import { SiltstoneError } from '../bytes/errors.js'
+import { holdProcess } from '../store/keep-alive.js'
+import { bury as layToRest } from './burial.js'
+import { announce } from './channels.js'
+import { Delivery, type Filter } from './delivery.js'
+import type { Entry } from './entry.js'
+import type { StoredMessage } from './message-format.js'
+import { backoffDelay } from './rules.js'
+
+/** A message that a reader made of what is stored, or why it could not. */
+export type Opened<M> = { readonly message: M } | { readonly failure: string; readonly isFatal: boolean }
+
+/** Whoever receives: what it takes, and what it makes of it. */
+export interface Reader<M> {
+  /** Whether a message is handed to it at all. */
+  readonly filter?: Filter | undefined
+  /** What is handed out counts as acknowledged at once. */
+  readonly isAtMostOnce?: boolean
+  open(entry: Entry, stored: StoredMessage): Opened<M>
+}
+
+interface Waiter<M> {
+  readonly max: number
+  readonly reader: Reader<M>
+  /** Answered with nothing where there is nothing. */
+  readonly isPatient: boolean
+  readonly resolve: (messages: M[]) => void
+  readonly reject: (error: unknown) => void
+  isOver: boolean
+}
+
+export interface WaitOptions {
+  readonly max: number
+  /** How long to wait where there is nothing; Infinity: until there is. */
+  readonly waitMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Hands messages out to those who wait for them, first come first served. Nothing here looks again and again: what wakes it is a
+ * commit, a message that is given back, or the one timer for the next moment at which something comes due.
+ */
+export class Dispatcher {
+  private readonly delivery: Delivery
+  private waiters: Waiter<never>[] = []
+  private isPumping = false
+  private isCalled = false
+  private isScheduled = false
+  private paused = false
+  private closedWith: unknown
+  private timer: { readonly at: number; readonly cancel: () => void } | undefined
+  private sweepTimer: { readonly at: number; readonly cancel: () => void } | undefined
+  private releaseProcess: (() => void) | undefined
+
+  constructor(delivery: Delivery) {
+    this.delivery = delivery
+    delivery.onReady = () => this.wake()
+  }
+
+  /** Messages as soon as there are any. */
+  receive<M>(reader: Reader<M>, { max, waitMs, signal }: WaitOptions): Promise<M[]> {
+    return new Promise<M[]>((resolve, reject) => {
+      if (this.closedWith !== undefined) throw this.closedWith
+      signal?.throwIfAborted()
+      const isPatient = waitMs > 0
+      let cancel: (() => void) | undefined
+      const end = (): void => {
+        waiter.isOver = true
+        cancel?.()
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const waiter: Waiter<M> = {
+        max,
+        reader,
+        isPatient,
+        isOver: false,
+        resolve: (messages) => {
+          end()
+          resolve(messages)
+        },
+        reject: (error) => {
+          end()
+          reject(error)
+        },
+      }
+      const leave = (): void => {
+        this.waiters = this.waiters.filter((each) => each !== (waiter as never))
+        this.holdOrRelease()
+      }
+      const onAbort = (): void => {
+        leave()
+        waiter.reject(signal!.reason)
+      }
+      signal?.addEventListener('abort', onAbort)
+      if (isPatient && waitMs !== Number.POSITIVE_INFINITY) {
+        cancel = this.delivery.post.clock.after(waitMs, () => {
+          leave()
+          if (!waiter.isOver) waiter.resolve([])
+        })
+      }
+      this.waiters.push(waiter as never)
+      this.holdOrRelease()
+      this.pump()
+    })
+  }
+
+  get isPaused(): boolean {
+    return this.paused
+  }
+
+  /** Hands out nothing until `resume`. What is in flight stays so. */
+  pause(): void {
+    this.paused = true
+    this.wake()
+  }
+
+  resume(): void {
+    this.paused = false
+    this.wake()
+  }
+
+  /** Nobody is handed anything any more. */
+  close(error: unknown): void {
+    this.closedWith ??= error
+    this.timer?.cancel()
+    this.sweepTimer?.cancel()
+    for (const waiter of this.waiters.splice(0)) waiter.reject(error)
+    this.holdOrRelease()
+  }
+
+  /** Looks, once this turn's commits are done with, whether somebody who waits can have something. */
+  wake(): void {
+    if (this.isScheduled || this.closedWith !== undefined) return
+    if (this.waiters.length === 0) {
+      this.arm()
+      return
+    }
+    this.isScheduled = true
+    queueMicrotask(() => {
+      this.isScheduled = false
+      this.pump()
+    })
+  }
+
+  private pump(): void {
+    this.isCalled = true
+    if (this.isPumping) return
+    this.isPumping = true
+    this.serveAll().catch((error) => {
+      for (const waiter of this.waiters.splice(0)) waiter.reject(error)
+      this.isPumping = false
+      this.holdOrRelease()
+    })
+  }
+
+  private async serveAll(): Promise<void> {
+    const { delivery } = this
+    while (this.isCalled) {
+      this.isCalled = false
+      while (this.waiters.length > 0 && this.closedWith === undefined && !this.paused) {
+        if (!delivery.fillResident()) {
+          await delivery.fill()
+          continue
+        }
+        const now = delivery.post.clock.now()
+        if (!delivery.hasNext(now)) break
+        const waiter = this.waiters.shift()
+        if (waiter !== undefined) this.serve(waiter, now)
+      }
+      this.answerImpatient()
+    }
+    this.isPumping = false
+    for (const lane of delivery.lanes) if (!lane.hasNext) lane.rest()
+    this.holdOrRelease()
+    this.arm()
+  }
+
+  private answerImpatient(): void {
+    const impatient = this.waiters.filter(({ isPatient }) => !isPatient)
+    if (impatient.length === 0) return
+    this.waiters = this.waiters.filter(({ isPatient }) => isPatient)
+    for (const waiter of impatient) waiter.resolve([])
+  }
+
+  /** Takes what comes next, and hands it over once it is written down that it was. */
+  private serve<M>(waiter: Waiter<M>, now: number): void {
+    const { delivery } = this
+    const { reader, max } = waiter
+    const dying: Entry[] = []
+    let taken: { entry: Entry; stored: StoredMessage }[] = []
+    let committed: Promise<void>
+    try {
+      // Whether a delivery survives a loss of power is not worth a sync: what was not written down is handed out again.
+      committed = delivery.commit(Delivery.takeByteBound(max), false, (change) => {
+        const entries = delivery.take(change, max, now, reader.filter, dying)
+        taken = entries.map((entry) => ({ entry, stored: entry.stored! }))
+        if (reader.isAtMostOnce) for (const entry of entries) delivery.acknowledge(change, entry)
+      })
+    } catch (error) {
+      waiter.reject(error)
+      return
+    }
+    committed.then(
+      () => {
+        for (const entry of dying) this.bury(entry, entry.reason).catch(() => {})
+        this.handOver(waiter, taken)
+      },
+      (error) => waiter.reject(error),
+    )
+  }
+
+  private handOver<M>(waiter: Waiter<M>, taken: readonly { entry: Entry; stored: StoredMessage }[]): void {
+    const { delivery } = this
+    const { reader } = waiter
+    const messages: M[] = []
+    for (const { entry, stored } of taken) {
+      if (waiter.isOver) {
+        if (!reader.isAtMostOnce) this.release(entry)
+        continue
+      }
+      const opened = reader.open(entry, stored)
+      if ('message' in opened) {
+        announce('deliver', () => ({ queue: delivery.name, id: delivery.idOf(entry), attempts: entry.attempts }))
+        messages.push(opened.message)
+      } else if (!reader.isAtMostOnce) this.fail(entry, opened.failure, opened.isFatal)
+    }
+    if (waiter.isOver) return
+    if (messages.length > 0) waiter.resolve(messages)
+    else if (waiter.isPatient) {
+      this.waiters.unshift(waiter as never)
+      this.holdOrRelease()
+      this.wake()
+    } else {
+      this.waiters.unshift(waiter as never)
+      this.pump()
+    }
+    this.arm()
+  }
+
+  /** Nobody has looked at it: as if it had never been handed out. */
+  release(entry: Entry): void {
+    if (entry.state !== 'in-flight') return
+    entry.attempts--
+    this.delivery.giveBack(entry, entry.reason)
+  }
+
+  /** A delivery failed for a reason of the message's own. */
+  private fail(entry: Entry, reason: string, isFatal: boolean): void {
+    const done = isFatal ? this.bury(entry, reason) : this.fault(entry, undefined, reason)
+    done.catch(() => {})
+  }
+
+  /** A delivery has failed: the message is tried again after a while, unless it was tried often enough. */
+  fault(entry: Entry, delayMs: number | undefined, reason: string, sync = this.delivery.post.sync): Promise<void> {
+    const { delivery } = this
+    const { rules, post } = delivery
+    const { attempts } = entry
+    announce('nack', () => ({ queue: delivery.name, id: delivery.idOf(entry), reason, attempts }))
+    if (attempts >= rules.maxAttempts) return this.bury(entry, reason, sync)
+    const delay = delayMs ?? backoffDelay(rules.backoff, attempts)
+    if (delay <= 0) {
+      delivery.giveBack(entry, reason)
+      return Promise.resolve()
+    }
+    const due = Math.ceil(post.clock.now() + delay)
+    const bound = Delivery.postponeByteBound(delivery.messageOf(entry), reason)
+    return delivery.commit(bound, sync, (change) => delivery.postpone(change, entry, due, reason))
+  }
+
+  /** The message goes where the dead ones are. */
+  bury(entry: Entry, reason: string, sync = this.delivery.post.sync): Promise<void> {
+    const { delivery } = this
+    const { post } = delivery
+    const again = (): void => {
+      // The store could not take it; it is handed out again, and dies then.
+      if (entry.state === 'in-flight') delivery.giveBack(entry, reason)
+      else if (entry.state === 'loose') delivery.putBack(entry)
+    }
+    try {
+      const stored = delivery.messageOf(entry)
+      const id = delivery.idOf({ ...entry, stored })
+      const { attempts, priority } = entry
+      const deadLetter = { queue: delivery.name, reason, attempts, time: post.clock.now() }
+      const done = layToRest(delivery, { id, stored, priority, deadLetter }, sync, (change) => {
+        delivery.leave(change, entry)
+      })
+      announce('dead-letter', () => ({ queue: delivery.name, id, reason, attempts }))
+      done.catch(again)
+      return done
+    } catch (error) {
+      again()
+      return Promise.reject(error)
+    }
+  }
+
+  // Time.
+
+  private arm(): void {
+    if (this.closedWith !== undefined) return
+    const { delivery } = this
+    const { clock } = delivery.post
+    const now = clock.now()
+    const at = delivery.nextEvent(now)
+    if (at === undefined || (this.timer !== undefined && this.timer.at <= at)) return
+    this.timer?.cancel()
+    this.timer = { at, cancel: clock.after(Math.max(0, at - now), () => this.onTimer()) }
+  }
+
+  private onTimer(): void {
+    this.timer = undefined
+    if (this.closedWith !== undefined) return
+    const { delivery } = this
+    for (const entry of delivery.overdue(delivery.post.clock.now())) {
+      const { attempts } = entry
+      const reason = 'its visibility timeout ended'
+      announce('timeout', () => ({ queue: delivery.name, id: delivery.idOf(entry), attempts }))
+      if (attempts >= delivery.rules.maxAttempts) this.bury(entry, reason).catch(() => {})
+      else delivery.giveBack(entry, reason)
+    }
+    this.pump()
+    this.arm()
+  }
+
+  /** Sees to it that what expires at the head goes, though nobody receives. */
+  armSweep(): void {
+    if (this.sweepTimer !== undefined || this.closedWith !== undefined || !this.delivery.post.isWritable) return
+    const at = this.delivery.nextExpiry
+    if (at === undefined) return
+    const { clock } = this.delivery.post
+    this.sweepTimer = { at, cancel: clock.after(Math.max(0, at - clock.now()), () => this.sweep()) }
+  }
+
+  private sweep(): void {
+    this.sweepTimer = undefined
+    const { delivery } = this
+    try {
+      let isMore = false
+      const committed = delivery.commit(Delivery.takeByteBound(0), false, (change) => {
+        isMore = delivery.sweep(change, delivery.post.clock.now())
+      })
+      committed.then(
+        () => (isMore ? this.sweep() : this.armSweep()),
+        () => {},
+      )
+    } catch {
+      // The store takes no writes now. What has expired is not handed out anyway.
+    }
+  }
+
+  /** A process stays for those who wait in it. */
+  private holdOrRelease(): void {
+    const isWaitedFor = this.waiters.some(({ isPatient }) => isPatient)
+    if (isWaitedFor) this.releaseProcess ??= holdProcess()
+    else {
+      this.releaseProcess?.()
+      this.releaseProcess = undefined
+    }
+  }
+}
+
+/** What waits when its store is closed. */
+export function closedError(): SiltstoneError {
+  return new SiltstoneError('SILT_NOT_OPEN', 'The store is closed; open it again to use it')
+}

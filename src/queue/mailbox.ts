@@ -1,0 +1,149 @@
+import { SiltstoneError } from '../bytes/errors.js'
+import type { BatchPart } from '../store/batch-part.js'
+import { checked, flag } from '../store/options.js'
+import type { RecordWriter } from '../store/record-writer.js'
+import type { WriteOptions } from '../store/write-target.js'
+import { Change, commitChange } from './change.js'
+import { announce } from './channels.js'
+import { Delivery } from './delivery.js'
+import { Dispatcher } from './dispatcher.js'
+import type { Entry } from './entry.js'
+import { Intake } from './intake.js'
+import { milliseconds } from './rules.js'
+
+/** A receipt: which message, and which of its deliveries. */
+export interface Receipt {
+  readonly entry: Entry
+  readonly fence: number
+}
+
+/** What giving a message back takes. */
+export interface NackOptions extends WriteOptions {
+  /** Milliseconds until it is tried again (default: the queue's backoff). */
+  delay?: number
+  /** Why; it goes along when the message dies. */
+  reason?: string
+}
+
+const reason = (value: unknown): unknown => String(value)
+const nackChecks = { delay: milliseconds, reason, sync: flag }
+
+/** A queue or a subscription as its handles share it: the way in, what waits, the way out, and how a delivery ends. */
+export class Mailbox {
+  readonly delivery: Delivery
+  readonly dispatcher: Dispatcher
+  readonly intake: Intake
+  /** What works on it in this process. */
+  readonly workers = new Set<{ stop(): Promise<void> }>()
+  private soon: Receipt[] = []
+  private soonDone: Promise<void> | undefined
+
+  constructor(delivery: Delivery) {
+    this.delivery = delivery
+    this.dispatcher = new Dispatcher(delivery)
+    this.intake = new Intake(delivery)
+    this.intake.onExpiring = () => this.dispatcher.armSweep()
+  }
+
+  /** Acknowledges messages in one commit: all of them, or none where one of the receipts is stale. */
+  async ackAll(receipts: readonly Receipt[], sync = this.delivery.post.sync): Promise<void> {
+    if (receipts.length === 0) return
+    const { delivery } = this
+    await commitChange(delivery.post.engine, this.ackByteBound(receipts.length), sync, (change) => {
+      this.encodeAcks(change, receipts)
+    })
+  }
+
+  private ackByteBound(count: number): number {
+    return count * Delivery.leaveByteBound + this.delivery.figuresByteBound
+  }
+
+  private encodeAcks(change: Change, receipts: readonly Receipt[]): void {
+    const { delivery } = this
+    for (const { entry, fence } of receipts) {
+      delivery.checkReceipt(entry, fence)
+      announce('ack', () => ({ queue: delivery.name, id: delivery.idOf(entry), attempts: entry.attempts }))
+      delivery.acknowledge(change, entry)
+    }
+  }
+
+  /** Acknowledges together with others of this turn; a receipt that has gone stale meanwhile is nobody's concern. */
+  ackSoon(receipt: Receipt): Promise<void> {
+    this.soon.push(receipt)
+    this.soonDone ??= Promise.resolve().then(() => {
+      const receipts = this.soon.filter(({ entry, fence }) => entry.state === 'in-flight' && entry.fence === fence)
+      this.soon = []
+      this.soonDone = undefined
+      return this.ackAll(receipts)
+    })
+    return this.soonDone
+  }
+
+  /** The acknowledgement as part of a batch. */
+  ackPart(receipt: Receipt): BatchPart {
+    let change: Change | undefined
+    return {
+      engine: this.delivery.post.engine,
+      byteBound: this.ackByteBound(1),
+      encode: (record: RecordWriter) => {
+        change = new Change(record)
+        try {
+          this.encodeAcks(change, [receipt])
+          change.finish()
+        } catch (error) {
+          change.refused()
+          throw error
+        }
+      },
+      committed: () => change!.committed(),
+      refused: () => change!.refused(),
+    }
+  }
+
+  nack(receipt: Receipt, options: NackOptions): Promise<void> {
+    const { entry, fence } = receipt
+    const given = checked(options, nackChecks, 'nack') as NackOptions
+    this.checkOpen()
+    this.delivery.checkReceipt(entry, fence)
+    return this.dispatcher.fault(entry, given.delay, given.reason ?? 'it was given back', given.sync)
+  }
+
+  extend({ entry, fence }: Receipt, ms: number): void {
+    milliseconds(ms, 'ms')
+    this.checkOpen()
+    this.delivery.checkReceipt(entry, fence)
+    this.delivery.extend(entry, this.delivery.post.clock.now() + ms)
+    this.dispatcher.wake()
+  }
+
+  /** Removes everything. Returns how many messages that were. */
+  async purge(sync = this.delivery.post.sync): Promise<number> {
+    const { delivery } = this
+    let count = 0
+    delivery.countExpired(delivery.post.clock.now())
+    await delivery.commit(Delivery.purgeByteBound, sync, (change) => {
+      count = delivery.purge(change)
+    })
+    return count
+  }
+
+  /** Lets the handlers that run come to their end. */
+  async stopWorkers(): Promise<void> {
+    await Promise.all([...this.workers].map((worker) => worker.stop()))
+  }
+
+  close(error: unknown): void {
+    this.dispatcher.close(error)
+    this.intake.close(error)
+  }
+
+  private checkOpen(): void {
+    const { post } = this.delivery
+    post.engine.checkOpen()
+    if (post.isWritable) return
+    throw new SiltstoneError(
+      'SILT_READ_ONLY',
+      'The store was opened with { readOnly: true }; open it without to settle',
+    )
+  }
+}

@@ -1,0 +1,268 @@
+import { invalid } from '../bytes/errors.js'
+import { getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
+import { describe } from '../store/encoding.js'
+import { getText, putText } from '../store/text.js'
+
+/*
+ * One message as it is stored, whether it stands in a queue, a topic or a log. Never to change within format version 1.
+ *
+ *   0       1          7           13
+ *   +-------+----------+-----------+------------+-------+---------+---------+-----------+------+
+ *   | flags | total    | sent at   | expires at | group | headers | history | signature | body |
+ *   | u8    | u48      | u48, ms   | u48, ms    | text  | text    | text    | 32 bytes  | rest |
+ *   +-------+----------+-----------+------------+-------+---------+---------+-----------+------+
+ *                                   \_______ each only where its flag is set _________/
+ *
+ * A text is its length in bytes as a varint and its UTF-8. Headers and history are JSON.
+ *
+ *   flags   0x03 what the body is: 0 bytes, 1 text, 2 JSON
+ *           0x04 group, 0x08 expires at, 0x10 headers, 0x20 signature, 0x40 history
+ *   total   bytes of all messages that were ever appended to the same run of messages, this one included: with it the bytes
+ *           that wait between two places are one subtraction, whatever lies between them
+ *   history what happened to it in another queue: its first id, and why it died
+ */
+
+const BODY_BYTES = 0
+const BODY_TEXT = 1
+const BODY_JSON = 2
+const BODY_KIND = 0x03
+const HAS_GROUP = 0x04
+const HAS_EXPIRY = 0x08
+const HAS_HEADERS = 0x10
+const HAS_SIGNATURE = 0x20
+const HAS_HISTORY = 0x40
+
+const TOTAL_OFFSET = 1
+const SENT_AT_OFFSET = 7
+const OPTIONAL_OFFSET = 13
+export const SIGNATURE_BYTES = 32
+
+const TWO_32 = 2 ** 32
+
+/** Why a message is where it is, when it died in another queue. */
+export interface DeadLetter {
+  /** The queue, or topic and subscription, that it died in. */
+  readonly queue: string
+  readonly reason: string
+  /** How often it had been delivered. */
+  readonly attempts: number
+  readonly time: number
+}
+
+/** What a message brings along from where it was before. */
+export interface History {
+  readonly id: string
+  readonly priority: number
+  readonly deadLetter?: DeadLetter
+}
+
+/** A body as it is stored. */
+export interface EncodedBody {
+  readonly kind: number
+  readonly bytes: Uint8Array | string
+}
+
+/** What a message is made of. */
+export interface MessageParts {
+  readonly sentAt: number
+  /** 0 where it does not expire. */
+  readonly expiresAt: number
+  readonly group: string | undefined
+  /** JSON. */
+  readonly headers: string | undefined
+  readonly history: History | undefined
+  readonly signature: Uint8Array | undefined
+  readonly body: EncodedBody
+}
+
+/** Bytes stay bytes, text stays text, and everything else becomes JSON. */
+export function encodeBody(body: unknown): EncodedBody {
+  if (typeof body === 'string') return { kind: BODY_TEXT, bytes: body }
+  if (body instanceof Uint8Array) return { kind: BODY_BYTES, bytes: body }
+  if (ArrayBuffer.isView(body)) {
+    return { kind: BODY_BYTES, bytes: new Uint8Array(body.buffer, body.byteOffset, body.byteLength) }
+  }
+  return { kind: BODY_JSON, bytes: jsonOf(body, 'The body of a message') }
+}
+
+/** JSON, or the user's mistake that there is none. */
+export function jsonOf(value: unknown, what: string): string {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (error) {
+    throw invalid(`${what} must be bytes, text or what JSON holds: ${error instanceof Error ? error.message : error}`)
+  }
+  if (text === undefined) throw invalid(`${what} must be bytes, text or what JSON holds, not ${describe(value)}`)
+  return text
+}
+
+// One message is encoded at a time.
+let scratch = new Uint8Array(64 * 1024)
+
+function room(bytes: number): Uint8Array {
+  if (scratch.length < bytes) scratch = new Uint8Array(bytes * 2)
+  return scratch
+}
+
+function textBound(text: string | undefined): number {
+  return text === undefined ? 0 : text.length * 3 + 8
+}
+
+/** A message in bytes of its own. Its total is set when it is appended. */
+export function encodeMessage(parts: MessageParts): Uint8Array {
+  const { sentAt, expiresAt, group, headers, history, signature, body } = parts
+  const historyText = history === undefined ? undefined : JSON.stringify(history)
+  const bodyBound = typeof body.bytes === 'string' ? textBound(body.bytes) : body.bytes.length
+  const bytes = room(128 + textBound(group) + textBound(headers) + textBound(historyText) + bodyBound)
+  let flags = body.kind
+  let at = OPTIONAL_OFFSET
+  putU48(bytes, SENT_AT_OFFSET, sentAt)
+  if (expiresAt > 0) {
+    flags |= HAS_EXPIRY
+    putU48(bytes, at, expiresAt)
+    at += 6
+  }
+  if (group !== undefined) {
+    flags |= HAS_GROUP
+    at = putSizedText(bytes, at, group)
+  }
+  if (headers !== undefined) {
+    flags |= HAS_HEADERS
+    at = putSizedText(bytes, at, headers)
+  }
+  if (historyText !== undefined) {
+    flags |= HAS_HISTORY
+    at = putSizedText(bytes, at, historyText)
+  }
+  if (signature !== undefined) {
+    flags |= HAS_SIGNATURE
+    bytes.set(signature, at)
+    at += SIGNATURE_BYTES
+  }
+  bytes[0] = flags
+  if (typeof body.bytes === 'string') at = putText(bytes, at, body.bytes)
+  else {
+    bytes.set(body.bytes, at)
+    at += body.bytes.length
+  }
+  return bytes.slice(0, at)
+}
+
+/** Says how many bytes the run has with this message. */
+export function putTotal(message: Uint8Array, total: number): void {
+  putU48(message, TOTAL_OFFSET, total)
+}
+
+const varint = new VarintReader()
+
+/** A stored message, taken apart but not decoded. */
+export class StoredMessage {
+  readonly bytes: Uint8Array
+  readonly total: number
+  readonly sentAt: number
+  /** 0 where it does not expire. */
+  readonly expiresAt: number
+  readonly group: string | undefined
+  readonly history: History | undefined
+  readonly signature: Uint8Array | undefined
+  private readonly headersStart: number
+  private readonly headersEnd: number
+  private readonly bodyStart: number
+
+  /** Takes the bytes over. */
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+    const flags = bytes[0]!
+    this.total = getU48(bytes, TOTAL_OFFSET)
+    this.sentAt = getU48(bytes, SENT_AT_OFFSET)
+    let at = OPTIONAL_OFFSET
+    this.expiresAt = 0
+    if (flags & HAS_EXPIRY) {
+      this.expiresAt = getU48(bytes, at)
+      at += 6
+    }
+    if (flags & HAS_GROUP) {
+      const length = varint.read(bytes, at)
+      at = varint.end + length
+      this.group = getText(bytes, varint.end, at)
+    } else this.group = undefined
+    this.headersStart = at
+    if (flags & HAS_HEADERS) {
+      const length = varint.read(bytes, at)
+      this.headersStart = varint.end
+      at = varint.end + length
+    }
+    this.headersEnd = at
+    if (flags & HAS_HISTORY) {
+      const length = varint.read(bytes, at)
+      at = varint.end + length
+      this.history = JSON.parse(getText(bytes, varint.end, at)) as History
+    } else this.history = undefined
+    if (flags & HAS_SIGNATURE) {
+      this.signature = bytes.subarray(at, at + SIGNATURE_BYTES)
+      at += SIGNATURE_BYTES
+    } else this.signature = undefined
+    this.bodyStart = at
+  }
+
+  get size(): number {
+    return this.bytes.length
+  }
+
+  get bodyBytes(): number {
+    return this.bytes.length - this.bodyStart
+  }
+
+  /** The body as it was sent, in memory of the caller's own. */
+  body(): unknown {
+    const { bytes, bodyStart } = this
+    const kind = bytes[0]! & BODY_KIND
+    if (kind === BODY_BYTES) return Buffer.from(bytes.slice(bodyStart).buffer)
+    const text = getText(bytes, bodyStart, bytes.length)
+    return kind === BODY_TEXT ? text : JSON.parse(text)
+  }
+
+  headers(): Record<string, unknown> {
+    const { bytes, headersStart, headersEnd } = this
+    return headersStart === headersEnd ? {} : JSON.parse(getText(bytes, headersStart, headersEnd))
+  }
+
+  /** What a signature is made over: what the body is, the headers and the body, none of which can pass for another. */
+  signed(): Uint8Array[] {
+    const { bytes, headersStart, headersEnd, bodyStart } = this
+    const head = new Uint8Array(5)
+    head[0] = bytes[0]! & BODY_KIND
+    putU32(head, 1, headersEnd - headersStart)
+    return [head, bytes.subarray(headersStart, headersEnd), bytes.subarray(bodyStart)]
+  }
+
+  /** The parts, to be sent on as another message; the signature stays good, for it is over body and headers. */
+  parts(): MessageParts {
+    const { bytes, sentAt, expiresAt, group, history, signature, headersStart, headersEnd, bodyStart } = this
+    const headers = headersStart === headersEnd ? undefined : getText(bytes, headersStart, headersEnd)
+    const body = { kind: bytes[0]! & BODY_KIND, bytes: bytes.subarray(bodyStart) }
+    return { sentAt, expiresAt, group, headers, history, signature, body }
+  }
+}
+
+function putSizedText(bytes: Uint8Array, offset: number, text: string): number {
+  // Most texts are short, and then their length takes one byte.
+  const start = offset + 1
+  const end = putText(bytes, start, text)
+  const length = end - start
+  if (length < 128) {
+    bytes[offset] = length
+    return end
+  }
+  return putText(bytes, putVarint(bytes, offset, length), text)
+}
+
+function putU48(bytes: Uint8Array, offset: number, value: number): void {
+  putU32(bytes, offset, value >>> 0)
+  putU16(bytes, offset + 4, Math.floor(value / TWO_32))
+}
+
+function getU48(bytes: Uint8Array, offset: number): number {
+  return getU32(bytes, offset) + (bytes[offset + 4]! | (bytes[offset + 5]! << 8)) * TWO_32
+}

@@ -1,0 +1,115 @@
+import { invalid } from '../bytes/errors.js'
+import { openStore, Database as Store } from '../store/database.js'
+import type { AnyEncoding, Decoded, EncodingOptions } from '../store/encoding.js'
+import type { OpenOptions } from '../store/options.js'
+import { DurableLog } from './durable-log.js'
+import { checkName, PostOffice } from './post-office.js'
+import { Queue } from './queue.js'
+import { checkQueueOptions, type QueueOptions } from './rules.js'
+import { Topic, type TopicOptions } from './topic.js'
+
+/**
+ * An open store with what stands on its log besides keys and values: logs, queues and topics. All of it changes in the same commits.
+ *
+ * @example
+ * const db = await open('./data')
+ * await db.batch().put('order:7', '{}').send(db.queue('dispatch'), { order: 7 }).write()
+ * await db.close()
+ */
+export class Database<K = string, V = string> extends Store<K, V> {
+  private office: PostOffice | undefined
+  private readonly topics = new Map<string, Topic<never>>()
+  private ending: Promise<void> | undefined
+
+  /**
+   * A durable, append-only log of that name; it comes into being with its first entry.
+   *
+   * @example
+   * await db.log('audit').append('somebody logged in', { sync: true })
+   */
+  log(name: string): DurableLog {
+    checkName(name, 'log')
+    return new DurableLog(this.post.run('log', name))
+  }
+
+  /**
+   * A queue of that name; it comes into being with its first message. Its rules are stored with it: those that are given change it for
+   * everybody, those that are left out stay what they are.
+   *
+   * @example
+   * const payments = db.queue<{ amount: number }>('payments', { ordering: 'group', maxAttempts: 10 })
+   */
+  queue<T = unknown>(name: string, options: QueueOptions = {}): Queue<T> {
+    checkName(name, 'queue')
+    const { signingKey, rateLimit, ...rules } = checkQueueOptions(options, `queue '${name}'`)
+    const mailbox = this.post.queue(name, undefined)
+    if (rules.deadLetter === name) throw invalid(`Queue '${name}' cannot be where its own dead letters go`)
+    mailbox.delivery.changeRules(rules)
+    return new Queue<T>(mailbox, this.post.repetitions(mailbox), {
+      ...(signingKey === undefined ? {} : { signingKey }),
+      ...(rateLimit === undefined ? {} : { rateLimit }),
+    })
+  }
+
+  /** The names of the queues that were ever written to, those of dead letters included. */
+  queueNames(): string[] {
+    return this.post.namesOf('queue')
+  }
+
+  /**
+   * A topic of that name; it comes into being with its first message.
+   *
+   * @example
+   * const orders = db.topic('orders', { retention: { age: 7 * 86_400_000 } })
+   */
+  topic<T = unknown>(name: string, options: TopicOptions = {}): Topic<T> {
+    checkName(name, 'topic')
+    const run = this.post.run('topic', name)
+    const present = this.topics.get(name) as Topic<T> | undefined
+    if (present !== undefined) {
+      present.configure(options)
+      return present
+    }
+    const topic = new Topic<T>(this.post, run, options)
+    this.topics.set(name, topic as never)
+    return topic
+  }
+
+  override async refresh(): Promise<void> {
+    await super.refresh()
+    this.office?.refresh()
+    this.topics.clear()
+  }
+
+  /** Lets running handlers finish, tells whoever waits, and closes the store; twice is once. */
+  override close(): Promise<void> {
+    this.ending ??= this.end()
+    return this.ending
+  }
+
+  private async end(): Promise<void> {
+    await this.office?.close()
+    await super.close()
+  }
+
+  private get post(): PostOffice {
+    this.engine.checkOpen()
+    this.office ??= new PostOffice(this.engine, this.family.sync)
+    return this.office
+  }
+}
+
+/**
+ * Opens the store in a directory, and makes it where there is none. ':memory:' keeps nothing on disk.
+ *
+ * @example
+ * const users = await open<string, User>('./data', { valueEncoding: 'json' })
+ */
+export function open<const KE extends AnyEncoding = undefined, const VE extends AnyEncoding = undefined>(
+  path: string,
+  options?: Omit<OpenOptions, keyof EncodingOptions<KE, VE>> & EncodingOptions<KE, VE>,
+): Promise<Database<Decoded<KE, string>, Decoded<VE, string>>>
+export function open<K = string, V = string>(path: string, options?: OpenOptions<K, V>): Promise<Database<K, V>>
+export function open<K = string, V = string>(path: string, options: OpenOptions<K, V> = {}): Promise<Database<K, V>> {
+  return openStore(path, options, (...parts) => new Database<K, V>(...parts))
+}

@@ -1,0 +1,26 @@
+import type { Clock } from '../bytes/clock.js'
+import type { Engine } from '../store/engine.js'
+import type { TreeState } from '../store/tree-state.js'
+import type { Change } from './change.js'
+import type { TreeReader } from './tree-reader.js'
+
+/** What has a name of its own in the registry. */
+export type OwnerKind = 'queue' | 'subscription' | 'log' | 'topic'
+
+/** What queues, topics and logs of one store share. */
+export interface Office {
+  readonly engine: Engine
+  readonly clock: Clock
+  /** The tree in which they keep what they have to remember. */
+  readonly state: TreeState
+  readonly reader: TreeReader
+  /** The store's default durability. */
+  readonly sync: boolean
+  readonly isWritable: boolean
+  /** Room that making the tree takes in a record. */
+  readonly creationByteBound: number
+  /** Writes down which number is whose. */
+  recordName(change: Change, kind: OwnerKind, name: string, number: number): void
+  /** Commits a change; what would be thrown is what the promise is rejected with. */
+  commit(byteBound: number, sync: boolean, make: (change: Change) => void): Promise<void>
+}

@@ -1,0 +1,177 @@
+import type { Clock } from '../bytes/clock.js'
+import { invalid } from '../bytes/errors.js'
+import { describe } from '../store/encoding.js'
+import type { Engine } from '../store/engine.js'
+import { internalName } from '../store/internal-trees.js'
+import { creationByteBound } from '../store/record-writer.js'
+import type { TreeState } from '../store/tree-state.js'
+import { type Change, commitChange } from './change.js'
+import { Delivery } from './delivery.js'
+import { closedError } from './dispatcher.js'
+import { Mailbox } from './mailbox.js'
+import type { MessageLog } from './message-log.js'
+import type { Office, OwnerKind } from './office.js'
+import { Repetitions } from './repetition.js'
+import { deadLetterRules, defaultRules, type Rules } from './rules.js'
+import { KIND_NAME, KIND_RULES, kindRange, REGISTRY, stateKey, textKey, textOf } from './state-keys.js'
+import { StoredRun } from './stored-run.js'
+import { TreeReader } from './tree-reader.js'
+
+/** All queues, topics and logs of one open store: each has one state here, however many handles there are on it. */
+export class PostOffice implements Office {
+  readonly engine: Engine
+  readonly state: TreeState
+  readonly reader: TreeReader
+  /** The store's default durability. */
+  readonly sync: boolean
+  private readonly mailboxes = new Map<string, Mailbox>()
+  private readonly runs = new Map<string, StoredRun>()
+  private readonly repetitionsOf = new Map<string, Repetitions>()
+  private names: Map<string, number> | undefined
+  private nextNumber = 1
+  private isClosed = false
+
+  constructor(engine: Engine, sync: boolean) {
+    this.engine = engine
+    this.sync = sync
+    this.state = engine.tree(internalName('queues'), {})
+    this.reader = new TreeReader(engine, this.state)
+  }
+
+  get clock(): Clock {
+    return this.engine.clock
+  }
+
+  get isWritable(): boolean {
+    return !this.isClosed && this.engine.log !== undefined
+  }
+
+  /** The queue of that name. */
+  queue(name: string, rules: Rules | undefined): Mailbox {
+    return this.mailbox('queue', name, rules ?? defaultRules(name), undefined)
+  }
+
+  /** The subscription of that name to a topic; its own name is 'topic/subscription'. */
+  subscription(name: string, source: MessageLog, rules: Rules): Mailbox {
+    return this.mailbox('subscription', name, rules, source)
+  }
+
+  private mailbox(kind: OwnerKind, name: string, rules: Rules, source: MessageLog | undefined): Mailbox {
+    const key = `${kind}:${name}`
+    const present = this.mailboxes.get(key)
+    if (present !== undefined) return present
+    const { number, isNew } = this.numberOf(key)
+    const stored = isNew ? undefined : this.reader.get(stateKey(number, KIND_RULES))
+    const known = stored === undefined ? rules : ({ ...rules, ...JSON.parse(Buffer.from(stored).toString()) } as Rules)
+    const delivery = new Delivery({
+      post: this,
+      name,
+      number,
+      rules: known,
+      recorded: stored !== undefined,
+      source,
+      queueOfLetters: (dead) => this.queue(dead, deadLetterRules(dead)).delivery,
+    })
+    const mailbox = new Mailbox(delivery)
+    delivery.load()
+    this.mailboxes.set(key, mailbox)
+    mailbox.dispatcher.armSweep()
+    return mailbox
+  }
+
+  /** The run of messages of a log or a topic. */
+  run(kind: 'log' | 'topic', name: string): StoredRun {
+    const key = `${kind}:${name}`
+    const present = this.runs.get(key)
+    if (present !== undefined) return present
+    const run = new StoredRun(this, kind, name, this.numberOf(key).number)
+    this.runs.set(key, run)
+    return run
+  }
+
+  /** What a queue sends by itself again and again. */
+  repetitions(mailbox: Mailbox): Repetitions {
+    const { name } = mailbox.delivery
+    let repetitions = this.repetitionsOf.get(name)
+    if (repetitions === undefined) this.repetitionsOf.set(name, (repetitions = new Repetitions(mailbox)))
+    return repetitions
+  }
+
+  /** Forgets whose a number is; its state has to go in the same commit. */
+  eraseName(change: Change, kind: OwnerKind, name: string): void {
+    const key = `${kind}:${name}`
+    change.record.del(this.state, textKey(REGISTRY, KIND_NAME, key))
+    const mailbox = this.mailboxes.get(key)
+    this.mailboxes.delete(key)
+    const number = this.registry().get(key)
+    this.registry().delete(key)
+    change.onRefused(() => {
+      if (mailbox !== undefined) this.mailboxes.set(key, mailbox)
+      if (number !== undefined) this.registry().set(key, number)
+    })
+  }
+
+  /** The names of one kind that were ever written down. */
+  namesOf(kind: OwnerKind): string[] {
+    const prefix = `${kind}:`
+    return [...this.registry().keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length))
+  }
+
+  private registry(): Map<string, number> {
+    if (this.names !== undefined) return this.names
+    this.names = new Map()
+    if (this.state.tree === undefined) return this.names
+    for (const { key, value } of this.reader.all(kindRange(REGISTRY, KIND_NAME))) {
+      const number = Number(Buffer.from(value).toString())
+      this.names.set(textOf(key), number)
+      this.nextNumber = Math.max(this.nextNumber, number + 1)
+    }
+    return this.names
+  }
+
+  /** The number of an owner. One that has none gets one, which is written down with its first commit. */
+  private numberOf(key: string): { number: number; isNew: boolean } {
+    const known = this.registry().get(key)
+    return known === undefined ? { number: this.nextNumber++, isNew: true } : { number: known, isNew: false }
+  }
+
+  /** Writes down which number is whose. */
+  recordName(change: Change, kind: OwnerKind, name: string, number: number): void {
+    const key = `${kind}:${name}`
+    change.record.put(this.state, textKey(REGISTRY, KIND_NAME, key), String(number))
+    change.onCommitted(() => this.registry().set(key, number))
+  }
+
+  get creationByteBound(): number {
+    return creationByteBound(this.state)
+  }
+
+  /** Commits a change; what would be thrown is what the promise is rejected with. */
+  async commit(byteBound: number, sync: boolean, make: (change: Change) => void): Promise<void> {
+    return commitChange(this.engine, byteBound, sync, make)
+  }
+
+  /** A reader was moved on: what is known of the store is read again when it is asked for. */
+  refresh(): void {
+    for (const mailbox of this.mailboxes.values()) mailbox.dispatcher.close(closedError())
+    this.mailboxes.clear()
+    this.runs.clear()
+    this.names = undefined
+  }
+
+  /** Whoever waits is told; workers let their handlers finish. */
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    await Promise.all([...this.mailboxes.values()].map((mailbox) => mailbox.stopWorkers()))
+    this.isClosed = true
+    for (const repetitions of this.repetitionsOf.values()) repetitions.close()
+    for (const mailbox of this.mailboxes.values()) mailbox.close(closedError())
+    for (const run of this.runs.values()) run.close()
+  }
+}
+
+/** Names are the user's; they only have to be there. */
+export function checkName(name: unknown, what: string): void {
+  if (typeof name === 'string' && name !== '') return
+  throw invalid(`The name of a ${what} must be a text that is not empty, not ${describe(name)}`)
+}

@@ -1,0 +1,374 @@
+import { invalid, SiltstoneError } from '../bytes/errors.js'
+import type { BatchPart, MessageOptions, MessageTarget } from '../store/batch-part.js'
+import { describe } from '../store/encoding.js'
+import { checked, flag, whole } from '../store/options.js'
+import type { WriteOptions } from '../store/write-target.js'
+import type { Opened, Reader } from './dispatcher.js'
+import { type Draft, draftMessage } from './draft.js'
+import type { Entry } from './entry.js'
+import type { SendResult } from './intake.js'
+import type { Mailbox } from './mailbox.js'
+import { Message } from './message.js'
+import type { DeadLetter, StoredMessage } from './message-format.js'
+import { RateLimiter } from './rate-limiter.js'
+import { redriveLetters } from './redrive.js'
+import type { Repetition, Repetitions, When } from './repetition.js'
+import { milliseconds, type QueueOptions, type Rules } from './rules.js'
+import { Signer } from './signature.js'
+import { type ConsumeOptions, type Handler, Worker } from './worker.js'
+
+/** What `send` takes. */
+export interface SendOptions extends MessageOptions, WriteOptions {
+  /** With `overflow: 'block'`: milliseconds to wait for room (default: the queue's `blockTimeout`), then `SILT_TIMEOUT`. */
+  timeout?: number
+}
+
+/** One message of `sendMany`. */
+export interface SendItem<T> extends MessageOptions {
+  body: T
+}
+
+/** What `receive` takes. */
+export interface ReceiveOptions {
+  /** At most so many messages (default 1). */
+  max?: number
+  /** Milliseconds to wait where there is none (default 0: not at all; Infinity: until there is one). */
+  wait?: number
+  /** Ends the wait when it aborts, with its reason. */
+  signal?: AbortSignal
+}
+
+/** A message that was looked at and not taken. */
+export interface PeekedMessage<T> {
+  readonly id: string
+  readonly body: T
+  readonly headers: Record<string, unknown>
+  readonly group: string | undefined
+  readonly priority: number
+  readonly attempts: number
+  readonly sentAt: number
+  readonly deadLetter: DeadLetter | undefined
+}
+
+/**
+ * Figures of a queue. `depth` is `ready + delayed + inFlight`; and what was `sent` is in it or was acked, has expired, was dropped,
+ * dead-lettered or purged. The counts begin with the making of the queue and outlive reopening.
+ */
+export interface QueueStats {
+  readonly depth: number
+  readonly ready: number
+  /** Those that wait for their time: sent with a delay, or failed and to be tried again. */
+  readonly delayed: number
+  readonly inFlight: number
+  /** What died here and lies in the dead-letter queue. */
+  readonly dead: number
+  /** Milliseconds since the oldest message that is ready or in flight was sent; 0 without any. */
+  readonly oldestAge: number
+  /** Bytes of the messages in `depth`. */
+  readonly bytes: number
+  readonly sent: number
+  readonly received: number
+  readonly acked: number
+  /** Of `received`: those that were handed out before. */
+  readonly redelivered: number
+  readonly expired: number
+  /** Messages that were not sent because one with their dedup id was. */
+  readonly duplicates: number
+  /** By `overflow: 'drop-oldest'`. */
+  readonly dropped: number
+  readonly deadLettered: number
+  readonly purged: number
+}
+
+const receiveChecks = {
+  max: whole(1, 10_000, 'messages'),
+  wait: milliseconds,
+  signal: (value: unknown) => value,
+}
+const consumeChecks = { concurrency: whole(1, 10_000, 'handlers'), prefetch: whole(1, 10_000, 'messages') }
+
+/** The options of `receive`, checked. @internal */
+export function waitOptions(options: ReceiveOptions): { max: number; waitMs: number; signal: AbortSignal | undefined } {
+  const { wait } = options
+  const rest = wait === Number.POSITIVE_INFINITY ? { ...options, wait: undefined } : options
+  const given = checked(rest, receiveChecks, 'receive') as ReceiveOptions
+  return {
+    max: given.max ?? 1,
+    waitMs: wait === Number.POSITIVE_INFINITY ? wait : (given.wait ?? 0),
+    signal: given.signal,
+  }
+}
+
+/** Starts a worker. @internal */
+export function startWorker<M extends Message>(
+  mailbox: Mailbox,
+  reader: Reader<M>,
+  handler: Handler<M>,
+  options: ConsumeOptions,
+): Worker<M> {
+  if (typeof handler !== 'function') throw invalid(`consume takes a function, not ${describe(handler)}`)
+  const { concurrency = 1, prefetch = concurrency } = checked(options, consumeChecks, 'consume') as ConsumeOptions
+  mailbox.delivery.post.engine.checkWritable()
+  return new Worker(mailbox, reader, handler, concurrency, prefetch)
+}
+
+/**
+ * A durable queue: each message is handed to one consumer, and again to another one until somebody acknowledges it.
+ *
+ * @example
+ * const payments = db.queue<Payment>('payments', { ordering: 'group' })
+ * await payments.send({ amount: 7 }, { group: 'customer:1', dedupId: 'payment:7' })
+ * const worker = payments.consume(async (message) => charge(message.body), { concurrency: 4 })
+ */
+export class Queue<T = unknown> implements MessageTarget<T> {
+  readonly name: string
+  private readonly mailbox: Mailbox
+  private readonly signer: Signer | undefined
+  private readonly limiter: RateLimiter | undefined
+  private readonly repetitions: Repetitions
+  private readonly reader: Reader<Message<T>>
+
+  /** @internal Queues come from `db.queue()`. */
+  constructor(
+    mailbox: Mailbox,
+    repetitions: Repetitions,
+    { signingKey, rateLimit }: Pick<QueueOptions, 'signingKey' | 'rateLimit'>,
+  ) {
+    this.mailbox = mailbox
+    this.repetitions = repetitions
+    const { name, post } = mailbox.delivery
+    this.name = name
+    this.signer = signingKey === undefined ? undefined : new Signer(signingKey)
+    this.limiter = rateLimit === undefined ? undefined : new RateLimiter(rateLimit, post.clock)
+    this.reader = { open: (entry, stored) => this.open(entry, stored) }
+  }
+
+  /** What holds for everybody who uses the queue. */
+  get rules(): Rules {
+    return this.mailbox.delivery.rules
+  }
+
+  /**
+   * Sends a message: bytes, text or anything that JSON holds.
+   *
+   * @example
+   * const { id, duplicate } = await q.send({ order: 7 }, { dedupId: 'order:7', delay: 60_000, headers: { trace: 'a1' } })
+   */
+  async send(body: T, options?: SendOptions): Promise<SendResult> {
+    const { sync, timeout, message } = splitSendOptions(options)
+    const draft = this.draft(body, message)
+    if (this.limiter !== undefined) await this.slowDown(1)
+    const [result] = await this.mailbox.intake.send(
+      [draft],
+      sync ?? this.defaultSync,
+      timeout ?? this.rules.blockTimeout,
+    )
+    return result!
+  }
+
+  /**
+   * Sends many messages in one commit: all of them or none.
+   *
+   * @example
+   * await q.sendMany([{ body: 'a' }, { body: 'b', priority: 9 }], { sync: true })
+   */
+  async sendMany(items: readonly SendItem<T>[], options?: WriteOptions & { timeout?: number }): Promise<SendResult[]> {
+    if (!Array.isArray(items)) throw invalid(`sendMany takes an array of { body, …options }, not ${describe(items)}`)
+    const { sync, timeout } = splitSendOptions(options)
+    const drafts = items.map((item) => {
+      if (typeof item !== 'object' || item === null) {
+        throw invalid(`sendMany takes items { body, …options }, not ${describe(item)}`)
+      }
+      const { body, ...message } = item as SendItem<T>
+      return this.draft(body, message)
+    })
+    if (drafts.length === 0) return []
+    if (this.limiter !== undefined) await this.slowDown(drafts.length)
+    return this.mailbox.intake.send(drafts, sync ?? this.defaultSync, timeout ?? this.rules.blockTimeout)
+  }
+
+  /**
+   * Takes messages, or waits for the first: woken when one comes, never looking again and again.
+   *
+   * @example
+   * const messages = await q.receive({ max: 10, wait: 20_000 })
+   */
+  async receive(options: ReceiveOptions = {}): Promise<Message<T>[]> {
+    const wait = waitOptions(options)
+    this.engine.checkWritable()
+    return this.mailbox.dispatcher.receive(this.reader, wait)
+  }
+
+  /**
+   * Feeds messages to a function: acknowledged when it returns, given back when it throws, kept from others for as long as it runs.
+   *
+   * @example
+   * const worker = q.consume(async (message) => console.log(message.body), { concurrency: 8 })
+   * await worker.stop()
+   */
+  consume(handler: Handler<Message<T>>, options: ConsumeOptions = {}): Worker<Message<T>> {
+    return startWorker(this.mailbox, this.reader, handler, options)
+  }
+
+  /** Acknowledges several messages in one commit; where one of the receipts is stale, none of them. */
+  async ackMany(messages: readonly Message<T>[], options?: WriteOptions): Promise<void> {
+    return this.mailbox.ackAll(messages, options?.sync)
+  }
+
+  /** Figures that add up, see `QueueStats`. */
+  stats(): QueueStats {
+    this.engine.checkOpen()
+    const { delivery } = this.mailbox
+    const { tally, post } = delivery
+    const now = post.clock.now()
+    const counts = delivery.counts(now)
+    const oldest = delivery.oldestSentAt
+    const { received, acked, redelivered, duplicates, dropped, deadLettered, purged } = tally
+    return {
+      ...counts,
+      dead: delivery.deadLetters?.deathsIn(this.name) ?? 0,
+      oldestAge: oldest === undefined ? 0 : Math.max(0, now - oldest),
+      bytes: delivery.bytes,
+      sent: delivery.sent,
+      received,
+      acked,
+      redelivered,
+      expired: delivery.expired,
+      duplicates,
+      dropped,
+      deadLettered,
+      purged,
+    }
+  }
+
+  /** The messages that come next, without taking them. */
+  async peek({ max = 1 }: { max?: number } = {}): Promise<PeekedMessage<T>[]> {
+    receiveChecks.max(max, 'max')
+    this.engine.checkOpen()
+    const { delivery } = this.mailbox
+    const found = await delivery.peek(max, delivery.post.clock.now())
+    return found.map(({ message, id, attempts, priority }) => ({
+      id,
+      body: message.body() as T,
+      headers: message.headers(),
+      group: message.group,
+      priority,
+      attempts,
+      sentAt: message.sentAt,
+      deadLetter: message.history?.deadLetter,
+    }))
+  }
+
+  /** Removes every message, those in flight included, whose receipts are stale then. Returns how many there were. */
+  purge(options?: WriteOptions): Promise<number> {
+    return this.mailbox.purge(options?.sync)
+  }
+
+  /**
+   * Brings back what died in this queue, oldest first and past every limit, with its attempts at 0. Returns how many that were.
+   *
+   * @example
+   * await q.redrive({ max: 100 })
+   */
+  async redrive({ max = Number.POSITIVE_INFINITY }: { max?: number } = {}): Promise<number> {
+    if (max !== Number.POSITIVE_INFINITY) whole(0, Number.MAX_SAFE_INTEGER, 'messages')(max, 'max')
+    return redriveLetters(this.mailbox.delivery, max)
+  }
+
+  /** Hands out nothing, to anybody in this process, until `resume`. Sending goes on. */
+  pause(): void {
+    this.mailbox.dispatcher.pause()
+  }
+
+  resume(): void {
+    this.mailbox.dispatcher.resume()
+  }
+
+  get isPaused(): boolean {
+    return this.mailbox.dispatcher.isPaused
+  }
+
+  /**
+   * Sends a message again and again, by a cron pattern or every so many milliseconds. It is stored with the queue, sends each time
+   * once however often the process dies, and makes one message of all the times at which no process had the queue open.
+   *
+   * @example
+   * await q.repeat('nightly', { cron: '0 3 * * *', timezone: 'Europe/Berlin' }, { job: 'report' })
+   */
+  async repeat(name: string, when: When, body: T, options?: MessageOptions & WriteOptions): Promise<Repetition> {
+    const { sync, message } = splitSendOptions(options)
+    if (typeof name !== 'string' || name === '') throw invalid(`A repetition needs a name, not ${describe(name)}`)
+    if (this.signer !== undefined)
+      throw new SiltstoneError(
+        'SILT_NOT_SUPPORTED',
+        'A repetition is not signed; send it from a handle without signingKey',
+      )
+    return this.repetitions.set(name, when, body, message ?? {}, sync ?? this.defaultSync)
+  }
+
+  /** Ends a repetition. Says whether there was one of that name. */
+  async cancelRepeat(name: string, options?: WriteOptions): Promise<boolean> {
+    return this.repetitions.remove(name, options?.sync ?? this.defaultSync)
+  }
+
+  /** The repetitions of the queue. */
+  repeats(): Repetition[] {
+    return this.repetitions.list()
+  }
+
+  /** @internal */
+  partOfSend(body: T, options: MessageOptions | undefined): BatchPart {
+    const draft = this.draft(body, options)
+    // A batch does not wait: it sends on credit, and who sends next pays for it.
+    this.limiter?.take(1)
+    return this.mailbox.intake.part([draft])
+  }
+
+  private get engine() {
+    return this.mailbox.delivery.post.engine
+  }
+
+  private get defaultSync(): boolean {
+    return this.mailbox.delivery.post.sync
+  }
+
+  private draft(body: T, options: MessageOptions | undefined): Draft {
+    const { post, rules } = this.mailbox.delivery
+    return draftMessage(body, options, post.clock.now(), rules.ttl, this.signer)
+  }
+
+  private async slowDown(count: number): Promise<void> {
+    const { limiter } = this
+    if (this.rules.overflow === 'reject') {
+      if (limiter!.tryTake(count)) return
+      throw new SiltstoneError(
+        'SILT_FULL',
+        `Queue '${this.name}' takes no more messages for now: the rate limit of this handle is used up. Send again later`,
+      )
+    }
+    const waitMs = limiter!.take(count)
+    if (waitMs > 0) await this.engine.pause(waitMs)
+  }
+
+  private open(entry: Entry, stored: StoredMessage): Opened<Message<T>> {
+    if (this.signer !== undefined && !this.signer.verify(stored)) return { failure: 'signature', isFatal: true }
+    return { message: new Message<T>(this.mailbox, entry, stored, stored.body() as T) }
+  }
+}
+
+const syncChecks = { sync: flag, timeout: milliseconds }
+
+function splitSendOptions(options: (MessageOptions & WriteOptions & { timeout?: number }) | undefined): {
+  sync: boolean | undefined
+  timeout: number | undefined
+  message: MessageOptions | undefined
+} {
+  if (options === undefined) return { sync: undefined, timeout: undefined, message: undefined }
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(`The options of send must be an object, not ${describe(options)}`)
+  }
+  const { sync, timeout, ...message } = options
+  const isEndless = timeout === Number.POSITIVE_INFINITY
+  const given = checked({ sync, timeout: isEndless ? undefined : timeout }, syncChecks, 'send') as SendOptions
+  return { sync: given.sync, timeout: isEndless ? timeout : given.timeout, message }
+}

@@ -1,0 +1,194 @@
+import { Cron } from 'croner'
+import { invalid } from '../bytes/errors.js'
+import type { MessageOptions } from '../store/batch-part.js'
+import { describe } from '../store/encoding.js'
+import { checked } from '../store/options.js'
+import { type Change, commitChange } from './change.js'
+import type { Delivery } from './delivery.js'
+import { type Draft, draftMessage } from './draft.js'
+import type { Mailbox } from './mailbox.js'
+import { encodeBody, encodeMessage, StoredMessage } from './message-format.js'
+import { appendByteBound } from './message-log.js'
+import { KIND_REPETITION, kindRange, textKey, textOf } from './state-keys.js'
+
+/*
+ * A message that a queue sends again and again. The value, never to change within format version 1: a message as in message-format.ts
+ * whose headers are JSON of { when, next, options } and whose body is the body to be sent. Its next time is written in the commit that
+ * sends it, so each time is sent once, whatever happens in between.
+ */
+
+/** When a message is sent again: by a cron pattern, or every so many milliseconds. */
+export type When =
+  | { readonly cron: string /** Default: that of the machine. */; readonly timezone?: string }
+  | { readonly every: number }
+
+/** A repetition that is under way. */
+export interface Repetition {
+  readonly name: string
+  readonly when: When
+  /** When the next message is sent. */
+  readonly next: number
+}
+
+interface Kept extends Repetition {
+  readonly options: MessageOptions
+  readonly body: unknown
+}
+
+const anyText = (value: unknown, name: string): unknown => {
+  if (typeof value === 'string' && value !== '') return value
+  throw invalid(`Option ${name} must be a text, not ${describe(value)}`)
+}
+const everyMs = (value: unknown, name: string): unknown => {
+  if (typeof value === 'number' && value >= 1) return value
+  throw invalid(`Option ${name} must be a number of milliseconds from 1 on, not ${describe(value)}`)
+}
+
+/** The first time after `after`; undefined where the pattern has none any more. */
+function timeAfter(when: When, after: number): number | undefined {
+  if ('every' in when) return after + when.every
+  return cronOf(when).nextRun(new Date(after))?.getTime()
+}
+
+function cronOf({ cron, timezone }: { cron: string; timezone?: string }): Cron {
+  try {
+    return new Cron(cron, timezone === undefined ? {} : { timezone })
+  } catch (error) {
+    throw invalid(`'${cron}' is no cron pattern: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+/** The repetitions of one queue. They run while the queue is open in some handle; times that were missed meanwhile count as one. */
+export class Repetitions {
+  private readonly mailbox: Mailbox
+  private readonly kept = new Map<string, Kept>()
+  private cancel: (() => void) | undefined
+  private isClosed = false
+
+  constructor(mailbox: Mailbox) {
+    this.mailbox = mailbox
+    const { post, number } = mailbox.delivery
+    for (const { key, value } of post.reader.all(kindRange(number, KIND_REPETITION))) {
+      const stored = new StoredMessage(value)
+      const { when, next, options } = stored.headers() as unknown as Kept
+      const name = textOf(key)
+      this.kept.set(name, { name, when, next, options, body: stored.body() })
+    }
+    this.arm()
+  }
+
+  list(): Repetition[] {
+    return [...this.kept.values()].map(({ name, when, next }) => ({ name, when, next }))
+  }
+
+  /** Makes a repetition, or another one of the same name out of it. */
+  async set(name: string, when: When, body: unknown, options: MessageOptions, sync: boolean): Promise<Repetition> {
+    const given = checked(when, { cron: anyText, timezone: anyText, every: everyMs }, 'repeat') as When
+    if (!('cron' in given) && !('every' in given)) throw invalid('A repetition needs { cron } or { every }')
+    const { delivery } = this.mailbox
+    const now = delivery.post.clock.now()
+    const next = timeAfter(given, now)
+    if (next === undefined) throw invalid(`The pattern '${(given as { cron: string }).cron}' has no time after now`)
+    draftMessage(body, options, now, undefined, undefined)
+    const kept: Kept = { name, when: given, next, options, body }
+    const before = this.kept.get(name)
+    await delivery.commit(encode(kept).length + 128 + name.length * 3, sync, (change) => {
+      this.put(change, kept)
+      change.onRefused(() => (before === undefined ? this.kept.delete(name) : this.kept.set(name, before)))
+    })
+    this.arm()
+    return { name, when: given, next }
+  }
+
+  /** Ends one. Says whether it was there. */
+  async remove(name: string, sync: boolean): Promise<boolean> {
+    const before = this.kept.get(name)
+    if (before === undefined) return false
+    const { delivery } = this.mailbox
+    await delivery.commit(128 + name.length * 3, sync, (change) => this.drop(change, before))
+    this.arm()
+    return true
+  }
+
+  private put(change: Change, kept: Kept): void {
+    const { post, number } = this.mailbox.delivery
+    this.kept.set(kept.name, kept)
+    change.record.put(post.state, textKey(number, KIND_REPETITION, kept.name), encode(kept))
+  }
+
+  private drop(change: Change, kept: Kept): void {
+    const { post, number } = this.mailbox.delivery
+    this.kept.delete(kept.name)
+    change.record.del(post.state, textKey(number, KIND_REPETITION, kept.name))
+    change.onRefused(() => this.kept.set(kept.name, kept))
+  }
+
+  private arm(): void {
+    this.cancel?.()
+    this.cancel = undefined
+    const { post } = this.mailbox.delivery
+    if (this.isClosed || this.kept.size === 0 || !post.isWritable) return
+    const next = Math.min(...[...this.kept.values()].map((kept) => kept.next))
+    this.cancel = post.clock.after(Math.max(0, next - post.clock.now()), () => this.sendDue())
+  }
+
+  /** Sends what is due; each message and its next time are one commit. */
+  private sendDue(): void {
+    const { delivery } = this.mailbox
+    const now = delivery.post.clock.now()
+    try {
+      for (const kept of [...this.kept.values()]) if (kept.next <= now) this.sendOne(delivery, kept, now)
+    } catch {
+      // No write is taken now; what is due stays due.
+      this.cancel = delivery.post.clock.after(1000, () => this.sendDue())
+      return
+    }
+    this.arm()
+  }
+
+  private sendOne(delivery: Delivery, kept: Kept, now: number): void {
+    const { post } = delivery
+    const draft = draftMessage(kept.body, kept.options, now, delivery.rules.ttl, undefined)
+    const next = timeAfter(kept.when, now)
+    const bound =
+      delivery.figuresByteBound +
+      appendByteBound(draft.bytes) * 2 +
+      delivery.appendByteBound(draft.priority) +
+      encode(kept).length +
+      256 +
+      kept.name.length * 3
+    commitChange(post.engine, bound, post.sync, (change) => {
+      change.touch(delivery)
+      send(change, delivery, draft)
+      if (next === undefined) this.drop(change, kept)
+      else {
+        this.put(change, { ...kept, next })
+        change.onRefused(() => this.kept.set(kept.name, kept))
+      }
+    }).catch(() => {
+      if (!this.isClosed) this.cancel ??= post.clock.after(1000, () => this.sendDue())
+    })
+  }
+
+  close(): void {
+    this.isClosed = true
+    this.cancel?.()
+  }
+}
+
+function send(change: Change, delivery: Delivery, { bytes, priority, due, expiresAt }: Draft): void {
+  if (due > 0) delivery.schedule(change, due, priority, new StoredMessage(bytes))
+  else delivery.append(change, priority, bytes, expiresAt)
+}
+
+function encode({ when, next, options, body }: Kept): Uint8Array {
+  return encodeMessage({
+    sentAt: 0,
+    expiresAt: 0,
+    group: undefined,
+    headers: JSON.stringify({ when, next, options }),
+    history: undefined,
+    signature: undefined,
+    body: encodeBody(body),
+  })
+}

@@ -1,0 +1,132 @@
+import type { KeyRange } from '../tree/key-range.js'
+import { getKeyU16, getKeyU32, getKeyU64, putKeyU16, putKeyU32, putKeyU64 } from './big-endian.js'
+
+/*
+ * The one tree in which all queues, topics and logs of a store keep what they have to remember besides the messages: the tree
+ * '\0queues'. A key is the number of its owner, a kind, and what the kind needs; all integers are big-endian. Never to change within
+ * format version 1.
+ *
+ *   0         4      5
+ *   +---------+------+------------------------------------+
+ *   | owner   | kind | rest                               |
+ *   | u32     | u8   |                                    |
+ *   +---------+------+------------------------------------+
+ *
+ *   kind           rest                         value
+ *   0 name         'queue:payments' in UTF-8    number of the owner as text; the owner in the key is 0
+ *   1 meter                                     see meter.ts
+ *   2 rules                                     JSON
+ *   3 entry        lane u16, offset u64         see entry.ts: a message that was handed out, or passed over
+ *   4 scheduled    due u64 ms, number u64       see aside.ts: a message that waits for its time
+ *   5 retry        due u64 ms, number u64       the same for one that failed
+ *   6 dedup        id in UTF-8                  id of the message that was sent first; expires with the window
+ *   7 expiry       expires at u64 ms,           nothing: a message that is not handed out yet and will expire
+ *                  lane u16, offset u64
+ *   8 repetition   name in UTF-8                see repetition.ts
+ *
+ * A lane is 0x8000 minus the priority of its messages, so that higher priorities come first; 0xffff stands for the messages
+ * that were set aside, whose offset is their number.
+ */
+
+export const KIND_NAME = 0
+export const KIND_METER = 1
+export const KIND_RULES = 2
+export const KIND_ENTRY = 3
+export const KIND_SCHEDULED = 4
+export const KIND_RETRY = 5
+export const KIND_DEDUP = 6
+export const KIND_EXPIRY = 7
+export const KIND_REPETITION = 8
+
+/** The owner of the names. */
+export const REGISTRY = 0
+export const ASIDE_LANE = 0xffff
+
+export const HIGHEST_PRIORITY = 0x7fff
+export const LOWEST_PRIORITY = -0x7ffe
+
+const HEAD_BYTES = 5
+
+export function laneOf(priority: number): number {
+  return 0x8000 - priority
+}
+
+export function stateKey(owner: number, kind: number): Uint8Array {
+  const key = new Uint8Array(HEAD_BYTES)
+  putHead(key, owner, kind)
+  return key
+}
+
+export function textKey(owner: number, kind: number, text: string): Uint8Array {
+  const utf8 = Buffer.from(text)
+  const key = new Uint8Array(HEAD_BYTES + utf8.length)
+  putHead(key, owner, kind)
+  key.set(utf8, HEAD_BYTES)
+  return key
+}
+
+export function textOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset + HEAD_BYTES, key.length - HEAD_BYTES).toString()
+}
+
+export function entryKey(owner: number, lane: number, offset: number): Uint8Array {
+  const key = new Uint8Array(HEAD_BYTES + 10)
+  putHead(key, owner, KIND_ENTRY)
+  putKeyU16(key, HEAD_BYTES, lane)
+  putKeyU64(key, HEAD_BYTES + 2, offset)
+  return key
+}
+
+export function entryOffset(key: Uint8Array): number {
+  return getKeyU64(key, HEAD_BYTES + 2)
+}
+
+export function asideKey(owner: number, kind: number, due: number, number: number): Uint8Array {
+  const key = new Uint8Array(HEAD_BYTES + 16)
+  putHead(key, owner, kind)
+  putKeyU64(key, HEAD_BYTES, due)
+  putKeyU64(key, HEAD_BYTES + 8, number)
+  return key
+}
+
+export function dueOf(key: Uint8Array): number {
+  return getKeyU64(key, HEAD_BYTES)
+}
+
+export function asideNumber(key: Uint8Array): number {
+  return getKeyU64(key, HEAD_BYTES + 8)
+}
+
+export function expiryKey(owner: number, expiresAt: number, lane: number, offset: number): Uint8Array {
+  const key = new Uint8Array(HEAD_BYTES + 18)
+  putHead(key, owner, KIND_EXPIRY)
+  putKeyU64(key, HEAD_BYTES, expiresAt)
+  putKeyU16(key, HEAD_BYTES + 8, lane)
+  putKeyU64(key, HEAD_BYTES + 10, offset)
+  return key
+}
+
+export function expiryLane(key: Uint8Array): number {
+  return getKeyU16(key, HEAD_BYTES + 8)
+}
+
+/** All keys of a kind. */
+export function kindRange(owner: number, kind: number): KeyRange {
+  return { start: stateKey(owner, kind), end: stateKey(owner, kind + 1) }
+}
+
+/** All keys of an owner. */
+export function ownerRange(owner: number): KeyRange {
+  const end = new Uint8Array(4)
+  putKeyU32(end, 0, owner + 1)
+  return { start: stateKey(owner, 0), end }
+}
+
+function putHead(key: Uint8Array, owner: number, kind: number): void {
+  putKeyU32(key, 0, owner)
+  key[4] = kind
+}
+
+export function ownerOf(key: Uint8Array): number {
+  return getKeyU32(key, 0)
+}

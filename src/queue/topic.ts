@@ -1,0 +1,337 @@
+import { invalid, SiltstoneError } from '../bytes/errors.js'
+import type { BatchPart, MessageTarget } from '../store/batch-part.js'
+import { describe } from '../store/encoding.js'
+import { checked, flag, whole } from '../store/options.js'
+import type { RecordWriter } from '../store/record-writer.js'
+import type { WriteOptions } from '../store/write-target.js'
+import { Change, commitChange } from './change.js'
+import { keptBytes, type LogStats } from './durable-log.js'
+import { offsetAt, RunningTime } from './follower.js'
+import type { Mailbox } from './mailbox.js'
+import { encodeBody, encodeMessage, jsonOf } from './message-format.js'
+import { appendByteBound } from './message-log.js'
+import type { PostOffice } from './post-office.js'
+import { type Backoff, changedRules, defaultRules, erased, type QueueRules, ruleChecks } from './rules.js'
+import { ownerRange } from './state-keys.js'
+import type { StoredRun } from './stored-run.js'
+import { type From, Subscription, type SubscriptionReading, type TopicMessage } from './subscription.js'
+
+/** How much of a topic is kept, whoever has read it; without any, all of it is. */
+export interface Retention {
+  /** Milliseconds. */
+  age?: number
+  /** Of the messages. */
+  bytes?: number
+  /** Messages. */
+  count?: number
+}
+
+/** What `db.topic(name, …)` takes. */
+export interface TopicOptions {
+  retention?: Retention
+}
+
+/** What `publish` takes. */
+export interface PublishOptions extends WriteOptions {
+  /** Messages with one key stay in order, whoever consumes them. */
+  key?: string
+  headers?: Record<string, unknown>
+}
+
+/** What `subscribe` takes: where it begins, what it makes of the messages, and a queue's rules of delivery. */
+export interface SubscribeOptions<T, R = T>
+  extends SubscriptionReading<T, R>,
+    Pick<QueueRules, 'ordering' | 'visibilityTimeout' | 'maxAttempts' | 'deadLetter'> {
+  /** Where a subscription that is new begins (default 'latest': the moment of `subscribe`). One that is there goes on. */
+  from?: From
+  backoff?: Partial<Backoff>
+}
+
+const retentionChecks = {
+  age: whole(1, Number.MAX_SAFE_INTEGER, 'milliseconds'),
+  bytes: whole(0, Number.MAX_SAFE_INTEGER, 'bytes'),
+  count: whole(0, Number.MAX_SAFE_INTEGER, 'messages'),
+}
+const topicChecks = {
+  retention: (value: unknown) => checked(value as object, retentionChecks, 'retention'),
+}
+const text = (value: unknown, name: string): unknown => {
+  if (typeof value === 'string' && value.length <= 1024) return value
+  throw invalid(`Option ${name} must be a text of at most 1024 characters, not ${describe(value)}`)
+}
+const headers = (value: unknown): unknown => {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw invalid(`Option headers must be an object, not ${describe(value)}`)
+}
+const publishChecks = { key: text, headers, sync: flag }
+
+const isFunction = (value: unknown, name: string): unknown => {
+  if (typeof value === 'function') return value
+  throw invalid(`Option ${name} must be a function, not ${describe(value)}`)
+}
+const from = (value: unknown): unknown => {
+  if (value === 'earliest' || value === 'latest') return value
+  const { offset, time } = (value ?? {}) as { offset?: unknown; time?: unknown }
+  if (Number.isSafeInteger(offset) || typeof time === 'number') return value
+  throw invalid(`Option from must be 'earliest', 'latest', { offset } or { time }, not ${describe(value)}`)
+}
+const { ordering, visibilityTimeout, maxAttempts, backoff, deadLetter } = ruleChecks
+const subscribeChecks = {
+  ordering,
+  visibilityTimeout,
+  maxAttempts,
+  backoff,
+  deadLetter,
+  from,
+  delivery: (value: unknown) => {
+    if (value === 'at-least-once' || value === 'at-most-once') return value
+    throw invalid(`Option delivery must be 'at-least-once' or 'at-most-once', not ${describe(value)}`)
+  },
+  filter: isFunction,
+  map: isFunction,
+}
+
+/**
+ * A run of messages that any number of subscriptions read, each at its own pace and as often as it likes.
+ *
+ * @example
+ * const orders = db.topic<Order>('orders', { retention: { age: 7 * 86_400_000 } })
+ * await orders.publish({ id: 7 }, { key: 'customer:1' })
+ * for await (const message of orders.subscribe('billing', { from: 'earliest' })) await message.ack()
+ */
+export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
+  readonly name: string
+  private readonly run: StoredRun
+  private readonly post: PostOffice
+  private readonly time: RunningTime
+  private readonly subscriptions = new Set<Subscription<never>>()
+  private retention: Retention
+  private cancelAging: (() => void) | undefined
+
+  /** @internal Topics come from `db.topic()`. */
+  constructor(post: PostOffice, run: StoredRun, options: TopicOptions) {
+    this.run = run
+    this.post = post
+    this.name = run.name
+    this.time = new RunningTime(run)
+    this.retention = {}
+    this.configure(options)
+  }
+
+  /** Another retention than before. @internal */
+  configure(options: TopicOptions): void {
+    const { retention } = checked(options, topicChecks, 'topic') as TopicOptions
+    if (retention === undefined) return
+    this.retention = retention
+    this.age()
+  }
+
+  /** Appends a message for all subscriptions. Returns its offset. */
+  async publish(body: T, options?: PublishOptions): Promise<{ id: string; offset: number }> {
+    const [published] = await this.publishMany([{ body, ...options }], options)
+    return published!
+  }
+
+  /** Appends many in one commit: all of them or none. */
+  async publishMany(
+    items: readonly ({ body: T } & Omit<PublishOptions, 'sync'>)[],
+    options?: WriteOptions,
+  ): Promise<{ id: string; offset: number }[]> {
+    if (!Array.isArray(items)) throw invalid(`publishMany takes an array of { body, …options }, not ${describe(items)}`)
+    const messages = items.map(({ body, ...rest }) => this.encode(body, rest))
+    if (messages.length === 0) return []
+    const { sync = this.post.sync } = options ?? {}
+    let offsets: number[] = []
+    await commitChange(this.post.engine, this.byteBound(messages), sync, (change) => {
+      offsets = this.append(change, messages)
+    })
+    return offsets.map((offset) => ({ id: String(offset), offset }))
+  }
+
+  /**
+   * A durable subscription: its own cursor, under its own name, whoever reads and how often the process ends. Several consumers of one
+   * subscription share its messages.
+   *
+   * @example
+   * const sub = orders.subscribe('billing', { from: 'earliest', filter: (message) => message.body.total > 0 })
+   * for await (const message of sub) {
+   *   await db.batch().put(`billed:${message.id}`, 'yes').ack(message).write()
+   * }
+   */
+  subscribe<R = T>(name: string, options: SubscribeOptions<T, R> = {}): Subscription<R> {
+    if (typeof name !== 'string' || name === '') throw invalid(`A subscription needs a name, not ${describe(name)}`)
+    this.post.engine.checkOpen()
+    const given = { ...erased(options), ...checked(options, subscribeChecks, 'subscribe') } as SubscribeOptions<T, R>
+    const { from, delivery, filter, map, ...rules } = given
+    const full = this.fullName(name)
+    const { run } = this
+    const mailbox = this.post.subscription(
+      full,
+      run.log,
+      changedRules({ ...defaultRules(full), ordering: 'group' }, rules),
+    )
+    if (mailbox.delivery.lanes.length === 0) this.begin(mailbox, from ?? 'latest')
+    mailbox.delivery.changeRules(rules)
+    const reading: SubscriptionReading<T, R> = {
+      ...(delivery === undefined ? {} : { delivery }),
+      ...(filter === undefined ? {} : { filter }),
+      ...(map === undefined ? {} : { map }),
+    }
+    const subscription: Subscription<R> = new Subscription<R>(run, mailbox, reading as never, () =>
+      this.subscriptions.delete(subscription as never),
+    )
+    this.subscriptions.add(subscription as never)
+    return subscription
+  }
+
+  /** The names of the subscriptions that are kept. */
+  subscriptionNames(): string[] {
+    const prefix = `${this.name}/`
+    return this.post
+      .namesOf('subscription')
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => name.slice(prefix.length))
+  }
+
+  /** Forgets a subscription and its cursor; one of that name begins anew. Says whether it was there. */
+  async unsubscribe(name: string, options?: WriteOptions): Promise<boolean> {
+    const full = this.fullName(name)
+    const isThere = this.subscriptionNames().includes(name)
+    for (const each of [...this.subscriptions]) if (each.name === full) await each.close()
+    if (!isThere) return false
+    const { post } = this
+    const { delivery, dispatcher } = post.subscription(full, this.run.log, defaultRules(full))
+    const bound = 256 + full.length * 3
+    await commitChange(post.engine, bound, options?.sync ?? post.sync, (change) => {
+      change.record.clear(post.state, ownerRange(delivery.number))
+      post.eraseName(change, 'subscription', full)
+    })
+    dispatcher.close(new SiltstoneError('SILT_NOT_OPEN', `The subscription '${full}' was forgotten; subscribe anew`))
+    return true
+  }
+
+  /** The first offset that is kept, the next one, and the bytes in between. */
+  stats(): LogStats {
+    this.post.engine.checkOpen()
+    const { log } = this.run
+    return { first: log.first, next: log.visible, bytes: keptBytes(this.run) }
+  }
+
+  /** @internal */
+  partOfSend(body: T, options: PublishOptions | undefined): BatchPart {
+    const messages = [this.encode(body, options ?? {})]
+    let change: Change | undefined
+    return {
+      engine: this.post.engine,
+      byteBound: this.byteBound(messages),
+      encode: (record: RecordWriter) => {
+        change = new Change(record)
+        this.append(change, messages)
+        change.finish()
+      },
+      committed: () => change!.committed(),
+      refused: () => change!.refused(),
+    }
+  }
+
+  private encode(body: T, options: PublishOptions): Uint8Array {
+    if (body === undefined) throw invalid('A message needs a body: bytes, text or what JSON holds')
+    const { key, headers } = checked(options, publishChecks, 'publish') as PublishOptions
+    return encodeMessage({
+      sentAt: this.time.next(this.post.clock.now()),
+      expiresAt: 0,
+      group: key,
+      headers: headers === undefined ? undefined : jsonOf(headers, 'The headers of a message'),
+      history: undefined,
+      signature: undefined,
+      body: encodeBody(body),
+    })
+  }
+
+  private byteBound(messages: readonly Uint8Array[]): number {
+    return messages.reduce((sum, message) => sum + appendByteBound(message), this.run.byteBound)
+  }
+
+  private append(change: Change, messages: readonly Uint8Array[]): number[] {
+    const { run } = this
+    const offsets = messages.map((message) => run.append(change, message))
+    const first = this.firstKept()
+    if (first > run.first) run.trim(change, first)
+    change.onCommitted(() => this.armAging())
+    return offsets
+  }
+
+  private begin(mailbox: Mailbox, from: From): void {
+    const { delivery } = mailbox
+    delivery.begin(this.offsetOf(from))
+    // Behind what was published before in this turn, in front of what will be.
+    if (this.post.isWritable) delivery.commit(0, this.post.sync, () => {}).catch(() => {})
+  }
+
+  private offsetOf(from: From): number {
+    const { log } = this.run
+    if (from === 'earliest') return log.first
+    if (from === 'latest') return log.next
+    const offset = 'offset' in from ? from.offset : offsetAt(this.run, from.time)
+    return Math.min(Math.max(offset, log.first), log.next)
+  }
+
+  private fullName(name: string): string {
+    return `${this.name}/${name}`
+  }
+
+  // Retention.
+
+  /** The first offset that retention leaves, what is being published counted. */
+  private firstKept(): number {
+    const { log, first: now } = this.run
+    const { age, bytes, count } = this.retention
+    let first = now
+    if (count !== undefined) first = Math.max(first, log.next - count)
+    const oldest = age === undefined ? Number.NEGATIVE_INFINITY : this.post.clock.now() - age
+    if (age === undefined && bytes === undefined) return first
+    // Each message is looked at once, when it goes.
+    for (; first < log.visible; first++) {
+      const message = log.at(first)
+      if (message === undefined) continue
+      const isTooMuch = bytes !== undefined && log.totalBytes - (message.total - message.size) > bytes
+      if (!isTooMuch && message.sentAt > oldest) break
+    }
+    return first
+  }
+
+  /** Takes away what is too old, and looks again when the next one is. */
+  private age(): void {
+    this.cancelAging?.()
+    this.cancelAging = undefined
+    const { run, post } = this
+    if (!post.isWritable || run.closing.signal.aborted) return
+    const first = this.firstKept()
+    if (first > run.first) {
+      try {
+        commitChange(post.engine, run.byteBound, false, (change) => run.trim(change, first)).catch(() => {})
+      } catch {
+        // No write is taken now; the next message that is published trims as well.
+      }
+    }
+    this.armAging()
+  }
+
+  private armAging(): void {
+    const { age } = this.retention
+    const { log, closing } = this.run
+    if (age === undefined || this.cancelAging !== undefined || closing.signal.aborted) return
+    const { first } = this.run
+    const message = first < log.visible ? log.at(first) : undefined
+    if (message === undefined) return
+    const due = message.sentAt + age - this.post.clock.now()
+    const cancel = this.post.clock.after(Math.max(1, due), () => this.age())
+    closing.signal.addEventListener('abort', cancel, { once: true })
+    this.cancelAging = () => {
+      cancel()
+      closing.signal.removeEventListener('abort', cancel)
+    }
+  }
+}
+
+export type { TopicMessage }
