@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
+import type { Host } from './host.js'
 
 /** Commands that are loaded together. */
 export interface Group {
   readonly heading: string
   /** Known without loading the group, so that a start loads one group and not all. */
   readonly names: readonly string[]
-  load(): Promise<{ commands(): Command[] }>
+  load(): Promise<{ commands(host: Host): Command[] }>
 }
 
 export const groups: readonly Group[] = [

@@ -1,11 +1,12 @@
 import { Command } from 'commander'
 import { type Group, groups } from './catalog.js'
 import { inheritManners } from './command.js'
+import type { Host } from './host.js'
 
 const SUMMARY = 'kv-cli: look into a Siltstone store, work with it, and look after it'
 
 /** The whole program, or, where the command is known, as much of it as that one needs. */
-export async function program(argv: readonly string[]): Promise<Command> {
+export async function program(argv: readonly string[], host: Host): Promise<Command> {
   const made = inheritManners(new Command('kv-cli'))
     .description(SUMMARY)
     .option('--db <path>', 'the store (default: $KV_DB, or ./data)')
@@ -22,7 +23,7 @@ export async function program(argv: readonly string[]): Promise<Command> {
   for (const group of wanted === undefined ? groups : [wanted]) {
     const { commands } = await group.load()
     made.commandsGroup(group.heading)
-    for (const each of commands()) made.addCommand(each)
+    for (const each of commands(host)) made.addCommand(each)
   }
   return made
 }

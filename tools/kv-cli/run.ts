@@ -1,12 +1,15 @@
 import { CommanderError } from 'commander'
 import { EXIT_FINE, EXIT_INTERRUPTED, EXIT_NO, EXIT_USAGE, Failure } from './failure.js'
+import type { Host } from './host.js'
 import { commandName, program } from './program.js'
 import { out, stopReason } from './terminal.js'
+
+const host: Host = { whole: () => program([], host), run }
 
 /** Runs one command line to its end and returns the exit code. What went wrong is said here and nowhere else. */
 export async function run(argv: readonly string[]): Promise<number> {
   try {
-    const built = await program(argv)
+    const built = await program(argv, host)
     if (argv.length === 0) {
       out.write(Buffer.from(built.helpInformation()))
       return EXIT_FINE

@@ -13,7 +13,7 @@ import {
   parseField,
   parseJsonField,
 } from '../notation.js'
-import { type PlaceOptions, placeIn, readingIn, writing } from '../store.js'
+import { type PlaceOptions, placeIn, readingIn, sharedStore, writing } from '../store.js'
 import { inputLines, out, readInput } from '../terminal.js'
 import { parseDuration } from '../units.js'
 
@@ -44,7 +44,7 @@ function get(): Command {
     // To a pipe or a file go the bytes and nothing else, so that they can come back with `put key -`.
     if (notation === 'text') out.write(value)
     else out.line(formatField(value, notation))
-    if (notation === 'text' && process.stdout.isTTY) out.endLine()
+    if (notation === 'text' && (process.stdout.isTTY || sharedStore() !== undefined)) out.endLine()
   })
 }
 

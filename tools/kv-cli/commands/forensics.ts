@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
 import type { FileNumber } from '../../../src/bytes/units.js'
@@ -83,10 +84,10 @@ function dump(): Command {
       'kv-cli dump sst 000004.sst --json',
     ),
     dumping(
-      'log <file>',
-      'the commits of a log segment, sound ones behind damage too',
+      'log [file]',
+      'the commits of a log segment (default: the newest), those behind damage too',
       'segment',
-      'kv-cli dump log 000003.log',
+      'kv-cli dump log --limit 20',
     ),
     dumping(
       'manifest [file]',
@@ -132,16 +133,23 @@ async function locateFile(
   directory: string,
 ): Promise<{ path: string; number: FileNumber }> {
   const { manifestName, parseStoreFile, segmentName, tableName } = await import('../../../src/tree/file-names.js')
-  const { existsSync } = await import('node:fs')
   const nameOf = kind === 'table' ? tableName : kind === 'segment' ? segmentName : manifestName
   let named = text
   if (named === undefined) {
     const { currentNumber } = await import('../store-state.js')
-    named = nameOf(await currentNumber(directory))
+    const manifest = await currentNumber(directory)
+    named = kind === 'manifest' ? nameOf(manifest) : newestSegment(directory)
   } else if (/^\d+$/.test(named)) named = nameOf(Number(named))
   const file = parseStoreFile(basename(named))
   if (file?.kind !== kind) throw usage(`'${named}' is no name of such a file; it would be like ${EXAMPLES[kind]}`)
   const path = [named, `${directory}/${named}`].find((candidate) => existsSync(candidate))
   if (path === undefined) throw new Failure(`There is no ${named}, neither here nor in ${directory}`)
   return { path, number: file.number }
+}
+
+function newestSegment(directory: string): string {
+  const segments = readdirSync(directory).filter((name) => /^\d+\.log$/.test(name))
+  const newest = segments.sort().at(-1)
+  if (newest === undefined) throw new Failure(`There is no segment in ${directory}`)
+  return newest
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { command, type GlobalOptions, withJson } from '../command.js'
 import { Failure, usage } from '../failure.js'
+import type { Host } from '../host.js'
 import { pathOf } from '../store.js'
 import { out } from '../terminal.js'
 
@@ -9,11 +10,11 @@ interface OwnOptions extends GlobalOptions {
 }
 
 /** What is about this program and this machine. */
-export function commands(): Command[] {
-  return [shell(), completion(), doctor(), version()]
+export function commands(host: Host): Command[] {
+  return [shell(host), completion(host), doctor(), version()]
 }
 
-function shell(): Command {
+function shell(host: Host): Command {
   const made = command(
     'shell',
     'a prompt for all commands on one open store, with history and completion',
@@ -22,11 +23,11 @@ function shell(): Command {
   )
   return made.action(async (_: unknown, self: Command) => {
     const { runShell } = await import('../shell/shell.js')
-    await runShell(self.optsWithGlobals<OwnOptions>())
+    await runShell(self.optsWithGlobals<OwnOptions>(), host)
   })
 }
 
-function completion(): Command {
+function completion(host: Host): Command {
   const made = command(
     'completion <shell>',
     'print what makes bash, zsh or fish complete commands and options',
@@ -36,7 +37,7 @@ function completion(): Command {
   return made.action(async (name: string) => {
     const { completionScript, SHELLS } = await import('../completion/script.js')
     if (!SHELLS.includes(name)) throw usage(`There is no completion for '${name}'; choose ${SHELLS.join(', ')}`)
-    out.write(Buffer.from(await completionScript(name)))
+    out.write(Buffer.from(completionScript(name, await host.whole())))
   })
 }
 

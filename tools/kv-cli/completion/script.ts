@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { program } from '../program.js'
 
 export const SHELLS: readonly string[] = ['bash', 'zsh', 'fish']
 
@@ -11,8 +10,8 @@ interface Words {
 }
 
 /** What can follow what, taken from the commands themselves, so that it is never out of date. */
-export async function completionScript(shell: string): Promise<string> {
-  const words = [...wordsOf(await program([]), '')]
+export function completionScript(shell: string, root: Command): string {
+  const words = [...wordsOf(root, '')]
   if (shell === 'bash') return bash(words)
   return shell === 'zsh' ? zsh(words) : fish(words)
 }

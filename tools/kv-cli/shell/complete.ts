@@ -1,13 +1,11 @@
 import type { Command } from 'commander'
-import { program } from '../program.js'
 import type { Store } from '../store.js'
 
 const SHOWN_KEYS = 20
 const KEY_COMMANDS = ['get', 'mget', 'put', 'del']
 
 /** Completes commands, verbs and options, and, where a key is expected, the keys of the store. */
-export async function completer(store: Store): Promise<(line: string) => [string[], string]> {
-  const root = await program([])
+export function completer(store: Store, root: Command): (line: string) => [string[], string] {
   return (line) => {
     const words = line.split(/\s+/)
     const last = words.pop() ?? ''

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import type { GlobalOptions } from '../command.js'
 import { Failure } from '../failure.js'
-import { run } from '../run.js'
+import type { Host } from '../host.js'
 import { openStore, pathOf, share } from '../store.js'
 import { out, remark } from '../terminal.js'
 import { completer } from './complete.js'
@@ -17,12 +17,12 @@ const UNFIT = ['shell', 'watch', 'destroy', 'repair', 'restore']
  * Reads commands, as on the command line without `kv-cli` in front, and runs them on one open store. Where another process writes,
  * it reads. JSON may go over several lines.
  */
-export async function runShell(options: GlobalOptions): Promise<void> {
+export async function runShell(options: GlobalOptions, host: Host): Promise<void> {
   const { store, isReadOnly } = await openFor(options)
   share(store)
   const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true
   const history = new History()
-  const complete = await completer(store)
+  const complete = completer(store, await host.whole())
   const prompt = createInterface({
     input: process.stdin,
     output: process.stdout,
@@ -58,7 +58,7 @@ export async function runShell(options: GlobalOptions): Promise<void> {
       if (isInteractive && first !== undefined) history.add(typed)
       typed = ''
       if (first !== undefined && GOODBYES.includes(first)) break
-      if (first !== undefined && (await runLine(parts.words, options)) !== 0) failed = true
+      if (first !== undefined && (await runLine(parts.words, options, host)) !== 0) failed = true
       if (isInteractive) prompt.setPrompt(PROMPT)
       prompt.prompt()
     }
@@ -80,14 +80,14 @@ async function openFor(
   return { store: await openStore(options, { createIfMissing: true }), isReadOnly: false }
 }
 
-async function runLine(words: readonly string[], options: GlobalOptions): Promise<number> {
+async function runLine(words: readonly string[], options: GlobalOptions, host: Host): Promise<number> {
   const [name] = words
   if (UNFIT.includes(name!)) {
     remark(`kv-cli: ${name} does not work inside of the shell; run 'kv-cli ${name}' beside it`)
     return 2
   }
   const withManners = [...words, ...(options.readOnly ? ['--read-only'] : []), ...(options.debug ? ['--debug'] : [])]
-  const code = await run(name === 'help' ? (words.length > 1 ? [...words.slice(1), '--help'] : []) : withManners)
+  const code = await host.run(name === 'help' ? (words.length > 1 ? [...words.slice(1), '--help'] : []) : withManners)
   if (process.stdout.isTTY) await out.flush()
   return code
 }
