@@ -34,7 +34,7 @@ export function barChart(title: string, note: string, bars: readonly Bar[], base
     parts.push(
       text(left - 8, y + 14, bar.label, 'end'),
       `<rect x="${round(from)}" y="${y + 3}" width="${round(Math.max(1, to - from))}" height="${step - 7}" fill="${bar.colour}"/>`,
-      text(Math.max(to, x(base ?? low)) + 6, y + 14, bar.text, 'start'),
+      text(Math.max(to, x(bar.target ?? base ?? low)) + 6, y + 14, bar.text, 'start'),
     )
     if (bar.target !== undefined) parts.push(line(x(bar.target), y + 1, x(bar.target), y + step - 2, INK, 2))
   }

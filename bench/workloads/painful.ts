@@ -18,7 +18,7 @@ const MOST_LARGE_VALUES = 1000
 
 /** Deletes at the head, appends at the tail, and looks for the head from the very beginning, where the deleted ones lie. */
 export const queueLike: Workload = {
-  title: 'queue: first entry, delete it, append',
+  title: 'take the first entry, append one',
   async run(stage) {
     const { store, data } = stage
     const seek = store.seekSync ?? store.seek!
@@ -44,7 +44,7 @@ export const queueLike: Workload = {
 
 /** Looks for the first ten entries from the beginning of a range of which the first half was deleted just now. */
 export const scanOverTombstones: Workload = {
-  title: 'first 10 behind half the keys deleted',
+  title: 'first 10 behind a deleted half',
   async run(stage) {
     const { store, data } = stage
     const seek = store.seekSync ?? store.seek!
