@@ -42,12 +42,20 @@ export async function openEngine(path: string, options: StoreOptions): Promise<O
   const { fs, directory } = locate(path, options.fs)
   if (options.readOnly) return openToRead(fs, directory, options)
   const isThere = prepareDirectory(fs, directory, options)
-  const lock = await fs.lock(directory)
+  const lock = await takeLock(fs, directory)
   try {
     return await openToWrite(fs, directory, options, lock, isThere)
   } catch (error) {
-    await lock.release()
+    await lock.release().catch(() => {})
     throw ioError(error, 'open the store in', directory)
+  }
+}
+
+async function takeLock(fs: FileSystem, directory: string): Promise<FileLock> {
+  try {
+    return await fs.lock(directory)
+  } catch (error) {
+    throw ioError(error, 'lock', directory)
   }
 }
 
@@ -72,6 +80,7 @@ async function openToWrite(
     return { engine, recovery }
   } catch (error) {
     await forest.close().catch(() => {})
+    engine?.letGoOfLog()
     throw error
   }
 }
