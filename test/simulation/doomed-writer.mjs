@@ -6,9 +6,19 @@ import { commitOf, isSynced } from './numbered-commits.mjs'
 
 const [directory, first, variety] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
 
-// Synchronous, so that what is said is said even if the next thing that happens is the end.
+const PAUSE = new Int32Array(new SharedArrayBuffer(4))
+
+// Synchronous, so that what is said is said even if the next thing that happens is the end. The pipe is full while nobody listens.
 function say(text) {
-  writeSync(1, `${text}\n`)
+  const line = Buffer.from(`${text}\n`)
+  for (let said = 0; said < line.length; ) {
+    try {
+      said += writeSync(1, line, said)
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error
+      Atomics.wait(PAUSE, 0, 0, 1)
+    }
+  }
 }
 
 const db = await open(directory, { writeBufferBytes: 64 * 1024, blockBytes: 1024, cacheBytes: 1024 * 1024 })
