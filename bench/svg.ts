@@ -39,7 +39,7 @@ export function barChart(title: string, note: string, bars: readonly Bar[], base
     if (bar.target !== undefined) parts.push(line(x(bar.target), y + 1, x(bar.target), y + step - 2, INK, 2))
   }
   if (base !== undefined) parts.push(line(x(base), top - 4, x(base), bottom, INK))
-  return svg(height, parts)
+  return svg(title, height, parts)
 }
 
 export interface Line {
@@ -73,7 +73,7 @@ export function lineChart(title: string, note: string, lines: readonly Line[], u
     }
     parts.push(text(x(points.at(-1)![0]) + 8, ends[i]!, label, 'start', colour))
   }
-  return svg(bottom + 36, parts)
+  return svg(title, bottom + 36, parts)
 }
 
 /** Labels that would stand on each other move down. */
@@ -117,10 +117,10 @@ function line(x1: number, y1: number, x2: number, y2: number, colour: string, wi
   return `<line ${place} stroke="${colour}" stroke-width="${width}"/>`
 }
 
-function svg(height: number, parts: readonly string[]): string {
+function svg(title: string, height: number, parts: readonly string[]): string {
   const size = `width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}"`
   const ground = '<rect width="100%" height="100%" fill="#ffffff"/>'
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n${[ground, ...parts].join('\n')}\n</svg>\n`
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n${[`<title>${escaped(title)}</title>`, ground, ...parts].join('\n')}\n</svg>\n`
 }
 
 function short(value: number): string {
