@@ -33,7 +33,11 @@ function fail(what) {
 
 if (modifiedAt(installedStamp) < modifiedAt(join(root, 'package-lock.json'))) {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  if (!run('Installing packages', npm, ['ci', '--loglevel=error'])) fail('Installing packages')
+  // A lock file made on another platform may lack optional packages of this one, which `npm ci` refuses and `npm install` mends.
+  const isInstalled =
+    run('Installing packages', npm, ['ci', '--loglevel=error']) ||
+    run('Installing packages without the lock file', npm, ['install', '--no-save', '--loglevel=error'])
+  if (!isInstalled) fail('Installing packages')
 }
 
 const sources = Math.max(...['src', 'tools', 'bench'].map(newestSource), modifiedAt(join(root, 'tsconfig.json')))
