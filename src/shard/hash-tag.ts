@@ -15,10 +15,12 @@ export interface Tagged {
 export function findTag(bytes: Uint8Array, start: number, end: number, into: Tagged): boolean {
   into.start = start
   into.end = end
-  const open = bytes.indexOf(OPEN, start)
-  if (open < 0 || open >= end) return false
-  const close = bytes.indexOf(CLOSE, open + 1)
-  if (close < 0 || close >= end || close === open + 1) return false
+  // Not `indexOf`, which knows no end: a key may be a small part of a large buffer.
+  let open = start
+  while (open < end && bytes[open] !== OPEN) open++
+  let close = open + 1
+  while (close < end && bytes[close] !== CLOSE) close++
+  if (close >= end || close === open + 1) return false
   into.start = open + 1
   into.end = close
   return true
