@@ -202,8 +202,8 @@ export class Dispatcher {
     }
     committed.then(
       () => {
-        for (const entry of dying) this.bury(entry, entry.reason).catch(() => {})
-        this.handOver(waiter, taken)
+        if (dying.length === 0) this.handOver(waiter, taken)
+        else this.buryAll(dying).then(() => this.handOver(waiter, taken))
       },
       (error) => waiter.reject(error),
     )
@@ -235,6 +235,11 @@ export class Dispatcher {
       this.pump()
     }
     this.arm()
+  }
+
+  /** Those that were tried often enough die before the receiver is answered, so that it can find them where the dead are. */
+  private async buryAll(dying: readonly Entry[]): Promise<void> {
+    await Promise.allSettled(dying.map((entry) => this.bury(entry, entry.reason)))
   }
 
   /** Nobody has looked at it: as if it had never been handed out. */

@@ -1,4 +1,5 @@
 import { holdProcess } from '../store/keep-alive.js'
+import { closedError } from './dispatcher.js'
 import type { PlacedMessage } from './message-log.js'
 import type { StoredRun } from './stored-run.js'
 
@@ -65,8 +66,7 @@ function appended(run: StoredRun, offset: number, signal: AbortSignal | undefine
     }
     const onClose = (): void => {
       end()
-      // The look at the store that follows says that it is closed.
-      resolve()
+      reject(closedError())
     }
     const unwatch = run.log.watch(() => {
       if (run.log.visible <= offset) return

@@ -43,7 +43,8 @@ export class Intake {
   }
 
   /** Sends messages in one commit. Waits for room where the queue is full and its rules say so. */
-  send(drafts: readonly Draft[], sync: boolean, timeoutMs: number): Promise<SendResult[]> {
+  async send(drafts: readonly Draft[], sync: boolean, timeoutMs: number): Promise<SendResult[]> {
+    this.delivery.post.engine.checkWritable()
     if (this.mustWait(drafts)) return this.waitForRoom(drafts, sync, timeoutMs)
     return this.commit(drafts, sync)
   }
