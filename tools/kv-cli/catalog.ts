@@ -24,6 +24,8 @@ export const groups: readonly Group[] = [
     load: () => import('./commands/forensics.js'),
   },
   { heading: 'Logs:', names: ['log'], load: () => import('./commands/log.js') },
+  { heading: 'Messages:', names: ['queue', 'topic'], load: () => import('./commands/messages.js') },
+  { heading: 'Shards:', names: ['shard'], load: () => import('./commands/shards.js') },
   {
     heading: 'This program and this machine:',
     names: ['shell', 'completion', 'doctor', 'version'],

@@ -36,12 +36,16 @@ export function sharedStore(): Store | undefined {
 /**
  * Opens a store to read. No lock is taken and not one byte is written, so it works beside any writer, and never makes a store.
  */
-export async function reading<T>(options: PlaceOptions, use: (store: Store) => Promise<T>): Promise<T> {
+export async function reading<T>(
+  options: PlaceOptions,
+  use: (store: Store) => Promise<T>,
+  face: Face = 'entries',
+): Promise<T> {
   if (shared !== undefined) {
     await shared.refresh()
     return use(shared)
   }
-  return within(await openStore(options, { readOnly: true }), use)
+  return within(await openStore(options, { readOnly: true }, face), use)
 }
 
 /** The same for a command about one keyspace. */
@@ -54,10 +58,11 @@ export async function writing<T>(
   options: PlaceOptions,
   { create = false, ...opening }: { create?: boolean } & OpenOptions<Buffer, Buffer>,
   use: (store: Store) => Promise<T>,
+  face: Face = 'entries',
 ): Promise<T> {
   if (options.readOnly) throw usage('--read-only was asked for, and this command writes; leave one of them out')
   if (shared !== undefined) return use(shared)
-  return within(await openStore(options, { ...opening, createIfMissing: create }), use)
+  return within(await openStore(options, { ...opening, createIfMissing: create }, face), use)
 }
 
 export function placeIn(store: Store, keyspace: string | undefined): Place {
@@ -72,11 +77,22 @@ function existingPlace(store: Store, keyspace: string | undefined): Place {
   throw new Failure(`There is no keyspace '${keyspace}'; ${there}`)
 }
 
-export async function openStore(options: GlobalOptions, opening: OpenOptions<Buffer, Buffer>): Promise<Store> {
+/** Entries need less to be loaded than messages do. */
+type Face = 'entries' | 'messages'
+type Open = (path: string, options: OpenOptions<Buffer, Buffer>) => Promise<Store>
+
+export async function openStore(
+  options: GlobalOptions,
+  opening: OpenOptions<Buffer, Buffer>,
+  face: Face = 'entries',
+): Promise<Store> {
   const path = pathOf(options)
-  const { open } = await import('../../src/store/database.js')
+  const open: Open = await (face === 'entries'
+    ? import('../../src/store/database.js')
+    : import('../../src/queue/messaging-database.js')
+  ).then((module) => module.open)
   try {
-    return await open<Buffer, Buffer>(path, { ...opening, ...BYTES })
+    return await open(path, { ...opening, ...BYTES })
   } catch (error) {
     throw explained(error as SiltstoneError, path)
   }

@@ -76,8 +76,8 @@ export async function runShell(options: GlobalOptions, host: Host): Promise<void
 async function openFor(
   options: GlobalOptions,
 ): Promise<{ store: Awaited<ReturnType<typeof openStore>>; isReadOnly: boolean }> {
-  if (options.readOnly) return { store: await openStore(options, { readOnly: true }), isReadOnly: true }
-  return { store: await openStore(options, { createIfMissing: true }), isReadOnly: false }
+  if (options.readOnly) return { store: await openStore(options, { readOnly: true }, 'messages'), isReadOnly: true }
+  return { store: await openStore(options, { createIfMissing: true }, 'messages'), isReadOnly: false }
 }
 
 async function runLine(words: readonly string[], options: GlobalOptions, host: Host): Promise<number> {
