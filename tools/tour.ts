@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Database, open } from '../src/index.js'
+import { openSharded } from '../src/shard.js'
 
 /*
  * `npm start`: what Siltstone does, shown on a store of its own in a temporary folder that is removed at the end. Needs no
@@ -115,6 +116,71 @@ async function writeUntilKilled(directory: string): Promise<void> {
   }
 }
 
+/** Two accounts, and many transfers at once that all want both: nothing is lost, nothing is made up. */
+async function transact(directory: string): Promise<void> {
+  say('5. Two hundred transfers at once, each in a transaction')
+  const db = await open<string, number>(directory, { valueEncoding: 'json' })
+  await db.batch([
+    { type: 'put', key: 'ada', value: 1000 },
+    { type: 'put', key: 'grace', value: 0 },
+  ])
+  let runs = 0
+  const transfer = (): Promise<void> =>
+    db.transaction(
+      async (tx) => {
+        runs++
+        await tx.put('ada', (await tx.get('ada'))! - 1)
+        await tx.put('grace', (await tx.get('grace'))! + 1)
+      },
+      { retries: 1000 },
+    )
+  await Promise.all(Array.from({ length: 200 }, transfer))
+  say(
+    `   ada has ${await db.get('ada')}, grace ${await db.get('grace')}; ${runs - 200} met a conflict and ran again by themselves`,
+  )
+  await db.close()
+}
+
+/** Sends while nobody listens, closes the store, and lets a consumer find everything in another session. */
+async function deliver(directory: string): Promise<void> {
+  say('6. A queue whose consumer was offline')
+  const sending = await open(directory)
+  await sending.queue<number>('orders').sendMany(Array.from({ length: 5000 }, (_, i) => ({ body: i })))
+  await sending.close()
+  const receiving = await open(directory)
+  const queue = receiving.queue<number>('orders')
+  let received = 0
+  const seconds = await timed(async () => {
+    for (;;) {
+      const messages = await queue.receive({ max: 100 })
+      if (messages.length === 0) return
+      received += messages.length
+      await queue.ackMany(messages)
+    }
+  })
+  say(
+    `   5,000 were sent before it came; it got ${count(received)} in ${seconds.toFixed(2)} s, and ${queue.stats().depth} are left`,
+  )
+  await receiving.close()
+}
+
+async function grow(directory: string): Promise<void> {
+  say('7. A ring of three shards grows by one, online')
+  const store = await openSharded(directory, { shards: ['a', 'b', 'c'], moveBytesPerSecond: Number.POSITIVE_INFINITY })
+  for (let i = 0; i < 20_000; i += BATCH) {
+    const keys = Array.from({ length: BATCH }, (_, j) => `user:${i + j}`)
+    await store.batch(
+      keys.map((key) => ({ type: 'put' as const, key, value: 'x' })),
+      { atomic: false },
+    )
+  }
+  const { keysMoved } = await store.addShard('d')
+  say(
+    `   ${count(keysMoved)} of 20,000 keys moved, ${((keysMoved / 20_000) * 100).toFixed(1)} %; a quarter is what it has to be`,
+  )
+  await store.close()
+}
+
 async function main(): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'siltstone-tour-'))
   try {
@@ -125,10 +191,14 @@ async function main(): Promise<void> {
     await compact(db)
     await db.close()
     await kill(join(root, 'killed'))
-    say('\nNext: read README.md, or try it:')
-    say(
-      `   node -e "import('siltstone').then(async ({ open }) => { const db = await open('./data'); await db.put('hello', 'world'); console.log(await db.get('hello')); await db.close() })"`,
-    )
+    await transact(join(root, 'transactions'))
+    await deliver(join(root, 'queue'))
+    await grow(join(root, 'shards'))
+    say('\nNext, type:')
+    say('   npx kv-cli put hello world && npx kv-cli get hello')
+    say('   npx kv-cli shell')
+    say('   npx kv-cli --help')
+    say('and read README.md for the same from your own code.')
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
