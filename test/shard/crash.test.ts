@@ -60,7 +60,12 @@ async function check(db: ShardedStore, model: Model): Promise<void> {
 }
 
 /** Opens, checks, and lets the move go on beside a writer, until it is done or the disk crashes. Says whether it is done. */
-async function live(disk: SimulatedDisk, model: Model, random: SeededRandom, change: (db: ShardedStore) => Promise<unknown>) {
+async function live(
+  disk: SimulatedDisk,
+  model: Model,
+  random: SeededRandom,
+  change: (db: ShardedStore) => Promise<unknown>,
+) {
   let isDone = false
   let ended = false
   let db: ShardedStore | undefined
@@ -114,23 +119,27 @@ const CHANGES = [
 
 const ROUNDS = Number(process.env['SILTSTONE_CRASH_ROUNDS'] ?? 0)
 
-it.each(CHANGES)('$name, stopped 20 times on the way: every key once, with the right value', {
-  timeout: ROUNDS > 0 ? 0 : 120_000,
-}, async ({ names, change }) => {
-  await withSeeds(ROUNDS || 3, async (random, seed) => {
-    let disk = new SimulatedDisk(seed)
-    const model: Model = new Map(KEYS.map((key) => [key, [`value of ${key}`]]))
-    const made = await openSharded('/data', { fs: disk, executor: 'inline', shards: ['a', 'b', 'c'] })
-    await Promise.all(KEYS.map((key) => made.put(key, `value of ${key}`, { sync: true })))
-    await made.close()
-    let crashes = 0
-    for (;;) {
-      if (crashes < 20) disk.crashAtCall(disk.callCount + 20 + random.below(180))
-      if (await live(disk, model, random, change)) break
-      crashes++
-      disk = random.chance(0.7) ? disk.crash() : disk.processDeath()
-    }
-    expect(crashes).toBeGreaterThan(0)
-    await expectEachOnceOnDisk(disk, names, model)
-  })
-})
+it.each(CHANGES)(
+  '$name, stopped 20 times on the way: every key once, with the right value',
+  {
+    timeout: ROUNDS > 0 ? 0 : 120_000,
+  },
+  async ({ names, change }) => {
+    await withSeeds(ROUNDS || 3, async (random, seed) => {
+      let disk = new SimulatedDisk(seed)
+      const model: Model = new Map(KEYS.map((key) => [key, [`value of ${key}`]]))
+      const made = await openSharded('/data', { fs: disk, executor: 'inline', shards: ['a', 'b', 'c'] })
+      await Promise.all(KEYS.map((key) => made.put(key, `value of ${key}`, { sync: true })))
+      await made.close()
+      let crashes = 0
+      for (;;) {
+        if (crashes < 20) disk.crashAtCall(disk.callCount + 20 + random.below(180))
+        if (await live(disk, model, random, change)) break
+        crashes++
+        disk = random.chance(0.7) ? disk.crash() : disk.processDeath()
+      }
+      expect(crashes).toBeGreaterThan(0)
+      await expectEachOnceOnDisk(disk, names, model)
+    })
+  },
+)

@@ -56,7 +56,9 @@ describe('a sharded store', () => {
     await fill(db)
     const ring = new Ring()
     for (const name of ['a', 'b', 'c']) ring.add(name)
-    const expected = new Map(['a', 'b', 'c'].map((name) => [name, KEYS.filter((key) => ring.locate(key) === name).sort()]))
+    const expected = new Map(
+      ['a', 'b', 'c'].map((name) => [name, KEYS.filter((key) => ring.locate(key) === name).sort()]),
+    )
     for (const key of KEYS) expect(db.locate(key)).toBe(ring.locate(key))
     await db.close()
     expect(await keysOnDisk(['a', 'b', 'c'])).toEqual(expected)
@@ -110,7 +112,11 @@ describe('a sharded store', () => {
     await db.flush()
     for (let i = 0; i < 5000; i++) await db.get('{hot}')
     const { shards, maxOverMean, hottest } = db.balance()
-    expect(shards.map(({ name, weight }) => [name, weight])).toEqual([['a', 1], ['b', 1], ['c', 2]])
+    expect(shards.map(({ name, weight }) => [name, weight])).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['c', 2],
+    ])
     expect(shards.reduce((sum, { keys }) => sum + keys, 0)).toBe(2000)
     expect(shards.reduce((sum, { writes }) => sum + writes, 0)).toBe(2000)
     for (const { bytes } of shards) expect(bytes).toBeGreaterThan(1000)
@@ -182,9 +188,9 @@ describe('opening a sharded store', () => {
       { name: 'b', path: two },
     ]
     await (await openSharded('/one', { fs, executor: 'inline', shards: paths('/1a', '/1b') })).close()
-    await expect(
-      openSharded('/two', { fs, executor: 'inline', shards: paths('/2a', '/1b') }),
-    ).rejects.toThrow('belongs to another sharded store')
+    await expect(openSharded('/two', { fs, executor: 'inline', shards: paths('/2a', '/1b') })).rejects.toThrow(
+      'belongs to another sharded store',
+    )
     fs.renameSync('/1a', '/tmp')
     fs.renameSync('/1b', '/1a')
     fs.renameSync('/tmp', '/1b')

@@ -99,6 +99,8 @@ describe('shards in threads of their own', () => {
     await (await openThreads(path, ['a'])).close()
     store = undefined
     await expect(openSharded(path, { threads: true, shards: ['b'] })).rejects.toThrow(code('SILT_INVALID_ARGUMENT'))
-    await expect(openSharded(':memory:', { threads: true, shards: ['b'] })).rejects.toThrow(code('SILT_INVALID_ARGUMENT'))
+    await expect(openSharded(':memory:', { threads: true, shards: ['b'] })).rejects.toThrow(
+      code('SILT_INVALID_ARGUMENT'),
+    )
   })
 })

@@ -10,5 +10,7 @@ export type StoreUnderTest<K = string, V = string> = Database<K, V>
 /** How to open one. `fs` keeps what was written between openings. */
 export interface StoreFactory {
   readonly name: string
+  /** False: the store goes by the machine's clock, so that nothing expires when a test wants it to. */
+  readonly hasClock?: boolean
   open(fs: FileSystem, options?: OpenOptions): Promise<unknown>
 }
