@@ -7,8 +7,12 @@ import { parseArgs } from 'node:util'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const KINDS = {
-  crash: { variable: 'SILTSTONE_CRASH_ROUNDS', files: ['crash-sweep', 'fault-sweep', 'rot-sweep'], rounds: '3' },
-  kill: { variable: 'SILTSTONE_KILL_ROUNDS', files: ['kill'], rounds: '1000' },
+  crash: {
+    variable: 'SILTSTONE_CRASH_ROUNDS',
+    files: ['simulation/crash-sweep', 'simulation/fault-sweep', 'simulation/rot-sweep'],
+    rounds: '3',
+  },
+  kill: { variable: 'SILTSTONE_KILL_ROUNDS', files: ['simulation/kill', 'store/transactions/bank'], rounds: '1000' },
 }
 
 const { values, positionals } = parseArgs({
@@ -28,7 +32,7 @@ const { status } = spawnSync(
     'run',
     '--config',
     'test/vitest.config.ts',
-    ...kind.files.map((name) => `test/simulation/${name}.test.ts`),
+    ...kind.files.map((name) => `test/${name}.test.ts`),
     ...positionals.slice(1),
   ],
   { cwd: root, stdio: 'inherit', env: { ...process.env, [kind.variable]: String(rounds) } },

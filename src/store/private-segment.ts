@@ -1,10 +1,13 @@
 import type { Found } from '../bytes/cursor.js'
+import { invalid } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import { operationEnd, operationTree } from '../log/operation.js'
 import { Memtable } from '../memtable/memtable.js'
 import type { TreeState } from './tree-state.js'
 
 const FIRST_BYTES = 4096
+// As a batch: it becomes one record.
+const MOST_BYTES = 2 ** 30
 
 /**
  * The writes of a transaction before they are anybody else's: operations in the layout of the commit log, indexed by memtables
@@ -39,6 +42,7 @@ export class PrivateSegment {
 
   /** Adds an operation of at most `byteBound` bytes that `put` encodes at the offset it gets; it returns where it ends. */
   add(state: TreeState, byteBound: number, put: (bytes: Uint8Array, offset: number) => number): void {
+    if (this.end + byteBound > MOST_BYTES) throw invalid('A transaction writes at most 1 GiB; do it in parts')
     if (this.end + byteBound > this.bytes.length) this.grow(this.end + byteBound)
     const offset = this.end
     this.end = put(this.bytes, offset)

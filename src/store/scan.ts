@@ -33,6 +33,8 @@ export interface ScanObserver {
 export interface ScanExtras {
   readonly overlay?: Overlay | undefined
   readonly observer?: ScanObserver
+  /** What ends the scan when it ends itself, instead of the store. */
+  readonly owner?: Set<{ close(): void }>
 }
 
 /** What a scan is made of; its parts are checked already. */
@@ -73,6 +75,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   private readonly plan: ScanPlan<K, T>
   private readonly view: View
   private readonly walk: Walk
+  private readonly owner: Set<{ close(): void }>
   private left: number
   private ended = false
   private closed = false
@@ -97,7 +100,8 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
       this.view.release()
       throw error
     }
-    engine.scans.add(this)
+    this.owner = plan.owner ?? engine.scans
+    this.owner.add(this)
   }
 
   /** Moves to the first entry at or after the key in the scan's direction; out of the scan's bounds, to its end. */
@@ -220,7 +224,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     if (this.closed) return
     this.closed = true
     this.view.release()
-    this.engine.scans.delete(this)
+    this.owner.delete(this)
   }
 
   [Symbol.dispose](): void {

@@ -50,7 +50,7 @@ export async function transact<K, V, T>(
     try {
       const result = await run(new Transaction(keyspace, shared))
       shared.checkOpen()
-      if (!shared.hasConflict()) {
+      if (!shared.hasWrites || !shared.hasConflict()) {
         await shared.commit(sync, false)
         return result
       }
@@ -82,7 +82,7 @@ export function transactSync<K, V, T>(
         result.catch(() => {})
         throw invalid('transactionSync takes a function that returns no promise; use transaction for one that does')
       }
-      if (!shared.hasConflict()) {
+      if (!shared.hasWrites || !shared.hasConflict()) {
         shared.commit(sync, true)
         return result
       }

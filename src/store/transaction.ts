@@ -35,18 +35,31 @@ const found = new Found()
 export class TransactionState implements PendingJudge {
   readonly engine: Engine
   readonly position: Position
+  /**
+   * Where it reads. One above its position no version can stand, because a commit begins with the header of its record; so the
+   * transaction sees what its position shows, and no snapshot that it is given has just this limit.
+   */
+  readonly limit: Position
   readonly writes: PrivateSegment
   private readonly reads = new Map<TreeId, { state: TreeState; set: ReadSet }>()
+  /** Scans that it has open; they end with it. */
+  readonly scans = new Set<{ close(): void }>()
   private readonly tracksReads: boolean
   private open = true
 
   constructor(engine: Engine, isolation: Isolation) {
     this.engine = engine
     this.position = engine.visible
+    this.limit = this.position + 1
     this.tracksReads = isolation === 'serializable'
     this.writes = new PrivateSegment(this.position)
     engine.pins.add(this.position)
     engine.scans.add(this)
+  }
+
+  /** One that has only read fits where it began, whatever came since. */
+  get hasWrites(): boolean {
+    return this.writes.operationCount > 0
   }
 
   checkOpen(): void {
@@ -74,6 +87,7 @@ export class TransactionState implements PendingJudge {
     if (!this.open) return
     this.open = false
     this.engine.scans.delete(this)
+    for (const scan of this.scans) scan.close()
     if (this.engine.pins.remove(this.position)) this.engine.onUnpinned()
   }
 
@@ -138,9 +152,11 @@ export class TransactionState implements PendingJudge {
     return memtable.rangeTombstones.clip(range.start, range.end).size > 0
   }
 
-  /** Puts the writes into the log as one record. Requires: no conflict, asked in this very turn. */
+  /** Puts the writes into the log as one record, and ends. Requires: no conflict, asked in this very turn. */
   commit(sync: boolean, onThisThread: boolean): Promise<void> {
     const { writes } = this
+    // What is done to it while the commit is on its way would be lost without a word.
+    this.close()
     if (writes.operationCount === 0) return Promise.resolve()
     const { pipeline } = this.engine
     const created = writes.states.filter((state) => state.tree === undefined)
@@ -227,12 +243,12 @@ export class Transaction<K = string, V = string> extends Reader<K, V> {
 
   protected readPosition(): Position {
     this.shared.checkOpen()
-    return this.shared.position
+    return this.shared.limit
   }
 
   protected override find(key: Uint8Array, keyEnd: number, position: Position, result: Found): boolean {
     // A read at somebody else's snapshot is not the transaction's business.
-    if (position !== this.shared.position) return super.find(key, keyEnd, position, result)
+    if (position !== this.shared.limit) return super.find(key, keyEnd, position, result)
     const { writes } = this.shared
     const memtable = writes.memtable(this.state)
     if (memtable !== undefined) {
@@ -253,6 +269,7 @@ export class Transaction<K = string, V = string> extends Reader<K, V> {
     const memtable = writes.memtable(this.state)
     const observer = this.shared.readSet(this.state)?.observe(range, reverse)
     return {
+      owner: this.shared.scans,
       overlay: memtable === undefined ? undefined : { memtable, limit: writes.limit },
       ...(observer === undefined ? {} : { observer }),
     }
