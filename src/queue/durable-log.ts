@@ -98,7 +98,7 @@ export class DurableLog {
    * Walks over the log from an offset or a time on. Below the trim point it starts with the first entry that is kept.
    *
    * @example
-   * for await (const { body } of log.read({ from: 'latest', follow: true })) console.log(body.toString())
+   * for await (const { offset, body } of log.read({ from: 0, limit: 100 })) console.log(offset, body.toString())
    */
   async *read(options: ReadLogOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
     const given = checked(options, readChecks, 'read') as ReadLogOptions

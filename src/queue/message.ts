@@ -9,8 +9,9 @@ import type { DeadLetter, StoredMessage } from './message-format.js'
  * and settling it is refused with `SILT_STALE_RECEIPT`.
  *
  * @example
- * const [message] = await db.queue('payments').receive({ wait: 20_000 })
- * await db.batch().put('paid:7', 'yes').ack(message).write() // the effect and the end of the message are one commit
+ * for (const message of await db.queue('payments').receive({ max: 10 })) {
+ *   await db.batch().put('paid:7', 'yes').ack(message).write() // the effect and the end of the message are one commit
+ * }
  */
 export class Message<T = unknown> implements Acknowledgeable {
   /** The same over all deliveries, and where it goes when it dies. */

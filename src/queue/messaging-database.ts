@@ -83,12 +83,13 @@ export class Database<K = string, V = string> extends Store<K, V> {
 
   /** Lets running handlers finish, tells whoever waits, and closes the store; twice is once. */
   override close(): Promise<void> {
-    this.ending ??= this.end()
+    this.ending ??= this.office === undefined ? super.close() : this.closeWith(this.office)
     return this.ending
   }
 
-  private async end(): Promise<void> {
-    await this.office?.close()
+  /** What handlers have begun they may still write and acknowledge. */
+  private async closeWith(office: PostOffice): Promise<void> {
+    await office.close()
     await super.close()
   }
 

@@ -119,6 +119,7 @@ export function startWorker<M extends Message>(
  * const payments = db.queue<Payment>('payments', { ordering: 'group' })
  * await payments.send({ amount: 7 }, { group: 'customer:1', dedupId: 'payment:7' })
  * const worker = payments.consume(async (message) => charge(message.body), { concurrency: 4 })
+ * await worker.stop()
  */
 export class Queue<T = unknown> implements MessageTarget<T> {
   readonly name: string
@@ -191,6 +192,7 @@ export class Queue<T = unknown> implements MessageTarget<T> {
    * Takes messages, or waits for the first: woken when one comes, never looking again and again.
    *
    * @example
+   * await q.send({ order: 8 })
    * const messages = await q.receive({ max: 10, wait: 20_000 })
    */
   async receive(options: ReceiveOptions = {}): Promise<Message<T>[]> {

@@ -63,6 +63,7 @@ export interface SubscriptionReading<T, R> {
  * for await (const message of sub) {
  *   console.log(message.offset, message.body)
  *   await message.ack()
+ *   if (sub.lag() === 0) break
  * }
  */
 export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>> {

@@ -96,8 +96,9 @@ const subscribeChecks = {
  *
  * @example
  * const orders = db.topic<Order>('orders', { retention: { age: 7 * 86_400_000 } })
- * await orders.publish({ id: 7 }, { key: 'customer:1' })
- * for await (const message of orders.subscribe('billing', { from: 'earliest' })) await message.ack()
+ * await orders.publish({ id: 7, total: 12 }, { key: 'customer:1' })
+ * const billing = orders.subscribe('billing', { from: 'earliest' })
+ * for (const message of await billing.receive({ max: 10 })) await message.ack()
  */
 export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   readonly name: string
@@ -156,6 +157,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
    * const sub = orders.subscribe('billing', { from: 'earliest', filter: (message) => message.body.total > 0 })
    * for await (const message of sub) {
    *   await db.batch().put(`billed:${message.id}`, 'yes').ack(message).write()
+   *   if (sub.lag() === 0) break
    * }
    */
   subscribe<R = T>(name: string, options: SubscribeOptions<T, R> = {}): Subscription<R> {

@@ -23,12 +23,29 @@ interface Surroundings {
 
 const SURROUNDINGS: readonly Surroundings[] = [
   {
-    folders: ['src/bytes', 'src/store', 'src/queue'],
+    folders: ['src/bytes', 'src/store'],
     imports: `import { ${Object.keys(siltstone).join(', ')} } from 'siltstone'
       const made = await open('./data')
       await backup(made, './backups')
       await made.close()`,
     before: "const db = await open('./its-own'); const order = '12 apples'",
+    after: 'await db.close()',
+  },
+  {
+    folders: ['src/queue'],
+    imports: `import { open } from 'siltstone'
+      interface Order { readonly id?: number; readonly total: number }
+      interface Payment { readonly amount: number }
+      const charge = async ({ amount }: Payment) => amount`,
+    before: `const db = await open('./its-own')
+      const log = db.log('events')
+      await log.append('it began')
+      const q = db.queue<unknown>('jobs')
+      await q.send({ order: 1 })
+      const message = (await q.receive())[0]!
+      const orders = db.topic<Order>('orders')
+      await orders.publish({ total: 12 })
+      const sub = orders.subscribe('mine', { from: 'earliest' })`,
     after: 'await db.close()',
   },
   {
