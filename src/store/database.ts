@@ -366,10 +366,7 @@ export function open<const KE extends AnyEncoding = undefined, const VE extends 
   options?: Omit<OpenOptions, keyof EncodingOptions<KE, VE>> & EncodingOptions<KE, VE>,
 ): Promise<Database<Decoded<KE, string>, Decoded<VE, string>>>
 export function open<K = string, V = string>(path: string, options?: OpenOptions<K, V>): Promise<Database<K, V>>
-export function open<K = string, V = string>(
-  path: string,
-  options: OpenOptions<K, V> = {},
-): Promise<Database<K, V>> {
+export function open<K = string, V = string>(path: string, options: OpenOptions<K, V> = {}): Promise<Database<K, V>> {
   return openStore(path, options, (...parts) => new Database<K, V>(...parts))
 }
 

@@ -12,8 +12,8 @@ import { Forest, type ForestEnvironment } from '../tree/forest.js'
 import { Engine } from './engine.js'
 import type { StoreOptions } from './options.js'
 import { Pins } from './pins.js'
-import { RetainedLog } from './retained-log.js'
 import { type RecoveryReport, recoverForReading, recoverForWriting, StaleManifest } from './recover.js'
+import { RetainedLog } from './retained-log.js'
 
 /** An engine that is ready, and what it took to get there. */
 export interface OpenedEngine {

@@ -101,7 +101,9 @@ export function storeConformance({ name, open: openAny, hasClock = true }: Store
         expect(await db.getMany(keys)).toEqual(keys.map((key) => `value of ${key}`))
       })
 
-      it.runIf(hasClock)('expire', async () => {
+      // Where time cannot be moved, its passing is not this suite's to test.
+      const withClock = hasClock ? it : () => undefined
+      withClock('expire', async () => {
         await db.put('short', '1', { ttl: 100 })
         await db.put('long', '2', { ttl: 1000 })
         const snapshot = db.snapshot()
