@@ -72,6 +72,7 @@ function decodeAside(key: Uint8Array, bytes: Uint8Array): AsideMessage {
 
 // So many are read at once; of those of them that are due, the one with the highest priority goes first.
 const SLICE = 64
+const FEW_AHEAD = 32
 
 /** The messages of one queue that wait for their time, of one kind. */
 export class Aside {
@@ -84,6 +85,8 @@ export class Aside {
   private from: Uint8Array
   /** There is nothing behind `ahead`. */
   private complete = false
+  /** When those are due whose commit is on its way. */
+  private readonly coming = new Map<number, number>()
   private appearances = 0
   /** Handed out, or on their way out, though they stand in the tree: not to be read again. */
   private readonly taken = new Set<number>()
@@ -106,7 +109,13 @@ export class Aside {
 
   put(change: Change, item: AsideMessage): void {
     change.record.put(this.reader.state, asideKey(this.owner, this.kind, item.due, item.number), encodeAside(item))
-    change.onCommitted(() => this.appeared(item.due, item.number))
+    const { due, number } = item
+    this.coming.set(number, due)
+    change.onRefused(() => this.coming.delete(number))
+    change.onCommitted(() => {
+      this.coming.delete(number)
+      this.appeared(due, number)
+    })
   }
 
   /** Takes it out of the tree. */
@@ -129,7 +138,7 @@ export class Aside {
 
   /** Whether the tree has to be asked before `best` can tell. */
   get isStale(): boolean {
-    return this.ahead.length === 0 && !this.complete
+    return this.ahead.length < FEW_AHEAD && !this.complete
   }
 
   async fill(): Promise<void> {
@@ -139,14 +148,14 @@ export class Aside {
     const limit = SLICE + this.taken.size
     const { appearances } = this
     const entries = await this.reader.slice(range, limit)
-    if (this.from !== from || !this.isStale) return
-    // What has appeared meanwhile may stand behind what was read.
-    this.complete = entries.length < limit && appearances === this.appearances
+    // What has appeared meanwhile may stand among what was read, and would be passed over.
+    if (this.from !== from || appearances !== this.appearances) return
+    this.complete = entries.length < limit
     const last = entries.at(-1)
     if (last === undefined) return
-    this.ahead = entries
-      .filter(({ key }) => !this.taken.has(asideNumber(key)))
-      .map(({ key, value }) => decodeAside(key, value))
+    for (const { key, value } of entries) {
+      if (!this.taken.has(asideNumber(key))) this.ahead.push(decodeAside(key, value))
+    }
     this.from = asideKey(this.owner, this.kind, dueOf(last.key), asideNumber(last.key) + 1)
   }
 
@@ -167,7 +176,9 @@ export class Aside {
 
   /** From here on the tree has to be read when the queue is opened again. */
   get durableFrom(): number {
-    return this.ahead[0]?.due ?? dueOf(this.from)
+    let from = this.ahead[0]?.due ?? dueOf(this.from)
+    for (const due of this.coming.values()) from = Math.min(from, due)
+    return from
   }
 
   /** One of those read ahead is handed out or done with. */

@@ -100,6 +100,10 @@ export class Delivery implements Ledger {
   private expiredCount = 0
   private trimChecked = 0
   private isDropping = false
+  /** Whether what comes next could not be told without the disk. */
+  private isUnsure = false
+  /** Whether the last `take` may have left something behind that could be handed out. */
+  stoppedEarly = false
   /** The run of a topic; a queue has runs of its own. */
   private readonly source: MessageLog | undefined
   private readonly queueOfLetters: (name: string) => Delivery
@@ -377,21 +381,21 @@ export class Delivery implements Ledger {
 
   // Going out.
 
-  /** Reads ahead where that takes no wait. Says whether it is known now what comes next. */
-  fillResident(): boolean {
+  /** Reads ahead where that takes no wait. Says whether it is known now which `count` messages come next. */
+  fillResident(count: number): boolean {
     if (this.retries.isStale || this.scheduled.isStale) return false
     for (const lane of this.lanes) {
-      if (lane.hasNext && lane.head === undefined && !lane.fillResident()) return false
+      if (!lane.fillResident(count)) return false
     }
     return true
   }
 
   /** Reads ahead, from the disk if need be. */
-  async fill(): Promise<void> {
+  async fill(count: number): Promise<void> {
     if (this.retries.isStale) await this.retries.fill()
     if (this.scheduled.isStale) await this.scheduled.fill()
     for (const lane of this.lanes) {
-      if (lane.hasNext && lane.head === undefined && !lane.fillResident()) await lane.fill()
+      if (!lane.fillResident(count)) await lane.fill()
     }
   }
 
@@ -419,7 +423,11 @@ export class Delivery implements Ledger {
     for (let passed = 0; taken.length < max && passed < MOST_PASSED; ) {
       const isBusy = isStrict && this.orders.has(STRICT)
       const next = this.nextSource(now, isBusy)
-      if (next === undefined) break
+      this.stoppedEarly = true
+      if (next === undefined) {
+        this.stoppedEarly = this.isUnsure
+        break
+      }
       let entry: Entry | undefined
       if (next === this.loose) entry = this.takeLoose(change, now)
       else if (next instanceof Lane) entry = this.takeHead(change, next, now, filter)
@@ -442,10 +450,13 @@ export class Delivery implements Ledger {
   /** Where the message that comes next is: the highest priority; of equals what was under way before, what is due, what waits. */
   private nextSource(now: number, isBusy: boolean): Heap<Entry> | AsideMessage | Lane<Entry> | undefined {
     const { loose } = this
+    this.isUnsure = false
     while (loose.first !== undefined && loose.first.state !== 'loose') loose.pop()
     let best: Heap<Entry> | AsideMessage | Lane<Entry> | undefined = loose.first === undefined ? undefined : loose
     let priority = loose.first?.priority ?? Number.NEGATIVE_INFINITY
     for (const aside of isBusy ? [this.retries] : [this.retries, this.scheduled]) {
+      // What it holds may come first; it has to be asked before anything else goes.
+      if (aside.isStale) return this.unsure()
       const item = aside.best(now)
       if (item !== undefined && item.priority > priority) {
         best = item
@@ -455,9 +466,15 @@ export class Delivery implements Ledger {
     if (isBusy || this.waitingCount >= MOST_WAITING) return best
     for (const lane of this.lanes) {
       if (lane.priority <= priority) break
-      if (lane.hasNext && lane.head !== undefined) return lane
+      if (!lane.hasNext) continue
+      return lane.head !== undefined || lane.fillResident(1) ? lane : this.unsure()
     }
     return best
+  }
+
+  private unsure(): undefined {
+    this.isUnsure = true
+    return undefined
   }
 
   private takeLoose(change: Change, now: number): Entry | undefined {
@@ -813,7 +830,7 @@ export class Delivery implements Ledger {
   sweep(change: Change, now: number): boolean {
     let passed = 0
     for (const lane of this.lanes) {
-      while (lane.hasNext && (lane.head !== undefined || lane.fillResident())) {
+      while (lane.hasNext && (lane.head !== undefined || lane.fillResident(1))) {
         const { expiresAt } = lane.head!.message
         if (expiresAt === 0 || expiresAt > now) break
         if (passed++ === MOST_PASSED) return true

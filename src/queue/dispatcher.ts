@@ -2,7 +2,7 @@ import { SiltstoneError } from '../bytes/errors.js'
 import { holdProcess } from '../store/keep-alive.js'
 import { bury as layToRest } from './burial.js'
 import { announce } from './channels.js'
-import { Delivery, type Filter } from './delivery.js'
+import { Delivery, type Filter, MOST_PASSED } from './delivery.js'
 import type { Entry } from './entry.js'
 import type { StoredMessage } from './message-format.js'
 import { backoffDelay } from './rules.js'
@@ -19,11 +19,18 @@ export interface Reader<M> {
   open(entry: Entry, stored: StoredMessage): Opened<M>
 }
 
+interface Handed {
+  readonly entry: Entry
+  readonly stored: StoredMessage
+}
+
 interface Waiter<M> {
   readonly max: number
   readonly reader: Reader<M>
   /** Answered with nothing where there is nothing. */
   readonly isPatient: boolean
+  /** Handed out to it already; it waits for the rest of what it asked for to be read from the disk. */
+  readonly got: Handed[]
   readonly resolve: (messages: M[]) => void
   readonly reject: (error: unknown) => void
   isOver: boolean
@@ -73,6 +80,7 @@ export class Dispatcher {
         max,
         reader,
         isPatient,
+        got: [],
         isOver: false,
         resolve: (messages) => {
           end()
@@ -158,8 +166,10 @@ export class Dispatcher {
     while (this.isCalled) {
       this.isCalled = false
       while (this.waiters.length > 0 && this.closedWith === undefined && !this.paused) {
-        if (!delivery.fillResident()) {
-          await delivery.fill()
+        // Those that are passed over have to be read as well.
+        const count = this.waiters[0]!.max * 2 + MOST_PASSED
+        if (!delivery.fillResident(count)) {
+          await delivery.fill(count)
           continue
         }
         const now = delivery.post.clock.now()
@@ -175,24 +185,31 @@ export class Dispatcher {
     this.arm()
   }
 
+  /** There is nothing more for now: who does not wait, or has something already, is answered. */
   private answerImpatient(): void {
-    const impatient = this.waiters.filter(({ isPatient }) => !isPatient)
-    if (impatient.length === 0) return
-    this.waiters = this.waiters.filter(({ isPatient }) => isPatient)
-    for (const waiter of impatient) waiter.resolve([])
+    const answered = this.waiters.filter(({ isPatient, got }) => !isPatient || got.length > 0)
+    if (answered.length === 0) return
+    this.waiters = this.waiters.filter(({ isPatient, got }) => isPatient && got.length === 0)
+    for (const waiter of answered) {
+      if (waiter.got.length > 0) this.handOver(waiter)
+      else waiter.resolve([])
+    }
   }
 
   /** Takes what comes next, and hands it over once it is written down that it was. */
   private serve<M>(waiter: Waiter<M>, now: number): void {
     const { delivery } = this
-    const { reader, max } = waiter
+    const { reader, got } = waiter
+    const max = waiter.max - got.length
     const dying: Entry[] = []
-    let taken: { entry: Entry; stored: StoredMessage }[] = []
+    let taken: Handed[] = []
+    let isMore = false
     let committed: Promise<void>
     try {
       // Whether a delivery survives a loss of power is not worth a sync: what was not written down is handed out again.
       committed = delivery.commit(Delivery.takeByteBound(max), false, (change) => {
         const entries = delivery.take(change, max, now, reader.filter, dying)
+        isMore = entries.length < max && delivery.stoppedEarly
         taken = entries.map((entry) => ({ entry, stored: entry.stored! }))
         if (reader.isAtMostOnce) for (const entry of entries) delivery.acknowledge(change, entry)
       })
@@ -202,18 +219,32 @@ export class Dispatcher {
     }
     committed.then(
       () => {
-        if (dying.length === 0) this.handOver(waiter, taken)
-        else this.buryAll(dying).then(() => this.handOver(waiter, taken))
+        got.push(...taken)
+        if (dying.length > 0) this.buryAll(dying).then(() => this.proceed(waiter, isMore))
+        else this.proceed(waiter, isMore)
       },
       (error) => waiter.reject(error),
     )
   }
 
-  private handOver<M>(waiter: Waiter<M>, taken: readonly { entry: Entry; stored: StoredMessage }[]): void {
+  /** Goes on with one who could have more, or nothing yet. */
+  private proceed<M>(waiter: Waiter<M>, isMore: boolean): void {
+    if (waiter.isOver || (!isMore && waiter.got.length > 0)) this.handOver(waiter)
+    else this.waitOn(waiter)
+  }
+
+  /** In front of all others, because it was before. */
+  private waitOn<M>(waiter: Waiter<M>): void {
+    this.waiters.unshift(waiter as never)
+    this.holdOrRelease()
+    this.pump()
+  }
+
+  private handOver<M>(waiter: Waiter<M>): void {
     const { delivery } = this
     const { reader } = waiter
     const messages: M[] = []
-    for (const { entry, stored } of taken) {
+    for (const { entry, stored } of waiter.got.splice(0)) {
       if (waiter.isOver) {
         if (!reader.isAtMostOnce) this.release(entry)
         continue
@@ -226,14 +257,7 @@ export class Dispatcher {
     }
     if (waiter.isOver) return
     if (messages.length > 0) waiter.resolve(messages)
-    else if (waiter.isPatient) {
-      this.waiters.unshift(waiter as never)
-      this.holdOrRelease()
-      this.wake()
-    } else {
-      this.waiters.unshift(waiter as never)
-      this.pump()
-    }
+    else this.waitOn(waiter)
     this.arm()
   }
 

@@ -24,6 +24,7 @@ export class Lane<Entry> {
   private ahead: PlacedMessage[] = []
   private aheadAt = 0
   private sliceSize = FIRST_SLICE
+  private moves = 0
 
   constructor(log: MessageLog, priority: number) {
     this.log = log
@@ -63,40 +64,53 @@ export class Lane<Entry> {
 
   /** Puts the cursor somewhere; what was read ahead is forgotten. */
   moveTo(cursor: number, passedBytes: number): void {
+    this.moves++
     this.cursor = cursor
     this.passedBytes = passedBytes
     this.ahead = []
     this.aheadAt = 0
   }
 
-  /** Reads ahead where that takes no wait. Says whether there is a head now. */
-  fillResident(): boolean {
+  /** Whether so many messages were read ahead, or all that there are. */
+  has(count: number): boolean {
+    return this.ahead.length - this.aheadAt >= Math.min(count, this.log.visible - this.cursor)
+  }
+
+  /** Reads ahead where that takes no wait. Says whether so many messages are at hand now, or all that there are. */
+  fillResident(count: number): boolean {
     const { log } = this
     this.catchUp()
-    const count = log.visible - this.cursor
-    if (count > FEW) return false
-    for (let offset = this.cursor; offset < this.cursor + count; offset++) {
+    if (this.has(count)) return true
+    const from = this.behindAhead
+    if (log.visible - from > FEW) return false
+    for (let offset = from; offset < log.visible; offset++) {
       const message = log.atResident(offset)
-      if (message === null) break
+      if (message === null) return false
       if (message === undefined) throw this.missing(offset)
       this.ahead.push({ offset, message })
     }
-    return this.ahead.length > 0
+    return true
   }
 
   /** Reads ahead, from the disk if need be. */
   async fill(): Promise<void> {
     const { log } = this
     this.catchUp()
-    const { cursor } = this
-    if (cursor >= log.visible) return
-    const slice = await log.slice(cursor, log.visible, this.sliceSize, SLICE_BYTES)
+    const { moves } = this
+    const from = this.behindAhead
+    if (from >= log.visible) return
+    const slice = await log.slice(from, log.visible, this.sliceSize, SLICE_BYTES)
     this.sliceSize = Math.min(this.sliceSize * 2, LARGEST_SLICE)
     // Somebody may have moved the cursor, or read ahead on the spot, meanwhile.
-    if (this.cursor !== cursor || this.head !== undefined) return
-    if (slice.length === 0 && cursor >= log.first) throw this.missing(cursor)
-    this.ahead = slice
+    if (this.moves !== moves || this.behindAhead !== from) return
+    if (slice.length === 0 && from >= log.first) throw this.missing(from)
+    this.ahead = [...this.ahead.slice(this.aheadAt), ...slice]
     this.aheadAt = 0
+  }
+
+  private get behindAhead(): number {
+    const last = this.ahead.at(-1)
+    return last === undefined ? this.cursor : last.offset + 1
   }
 
   /** Has read everything: the next time begins small again. */

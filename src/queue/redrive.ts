@@ -14,7 +14,7 @@ export async function redriveLetters(queue: Delivery, max: number): Promise<numb
   let count = 0
   let issued: Promise<void>[] = []
   while (count < max && dead.deathsIn(name) > 0) {
-    if (!dead.fillResident()) await dead.fill()
+    if (!dead.fillResident(1)) await dead.fill(1)
     const letter = dead.findLetter(name)
     if (letter === undefined) break
     if (letter === 'passed') continue
