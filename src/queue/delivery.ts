@@ -153,6 +153,7 @@ export class Delivery implements Ledger {
     if (this.source === undefined) log.load(low, next, totalBytes)
     const lane = new Lane<Entry>(log, priority)
     lane.moveTo(cursor, passedBytes)
+    lane.settledAt(cursor)
     this.lanes.push(lane)
     const start = entryKey(this.number, laneOf(priority), low)
     const end = entryKey(this.number, laneOf(priority), cursor)
@@ -444,7 +445,16 @@ export class Delivery implements Ledger {
       this.handOut(change, entry, now)
       taken.push(entry)
     }
+    this.settleCursors(change)
     return taken
+  }
+
+  /** Where the cursors are now is where they are once this commit is visible. */
+  private settleCursors(change: Change): void {
+    for (const lane of this.lanes) {
+      const { cursor } = lane
+      change.onCommitted(() => lane.settledAt(cursor))
+    }
   }
 
   /** Where the message that comes next is: the highest priority; of equals what was under way before, what is due, what waits. */
@@ -510,7 +520,7 @@ export class Delivery implements Ledger {
   }
 
   private takeAside(change: Change, item: AsideMessage, now: number): Entry | undefined {
-    const { due, number, priority, attempts, reason, message } = item
+    const { due, number, priority, attempts, id, reason, message } = item
     const isRetry = this.retries.best(now) === item
     const aside = isRetry ? this.retries : this.scheduled
     aside.take(change, item)
@@ -519,6 +529,7 @@ export class Delivery implements Ledger {
     const entry = newEntry(undefined, number, aside.kind, due, priority, message)
     entry.attempts = attempts
     entry.reason = reason
+    entry.id = id
     this.asideEntries.set(number, entry)
     change.onRefused(() => this.asideEntries.delete(number))
     const admitted = this.admit(change, entry, isRetry)
@@ -569,7 +580,7 @@ export class Delivery implements Ledger {
     entry.fence = ++tally.fence
     entry.deadline = now + this.rules.visibilityTimeout
     entry.state = 'in-flight'
-    entry.stored ??= this.messageOf(entry)
+    entry.stored = this.messageOf(entry)
     this.inFlightCount++
     tally.received++
     if (entry.attempts > 1) tally.redelivered++
@@ -593,24 +604,24 @@ export class Delivery implements Ledger {
   messageOf(entry: Entry): StoredMessage {
     const { lane, kind, due, offset, stored } = entry
     if (stored !== undefined) return stored
-    const message =
-      lane === undefined
-        ? (kind === KIND_RETRY ? this.retries : this.scheduled).at(due, offset)?.message
-        : lane.log.at(offset)
-    if (message !== undefined) return message
+    if (lane === undefined) {
+      const item = (kind === KIND_RETRY ? this.retries : this.scheduled).at(due, offset)
+      if (item !== undefined) {
+        entry.id = item.id
+        return item.message
+      }
+    } else {
+      const message = lane.log.at(offset)
+      if (message !== undefined) return message
+    }
     throw corruption(this.name, offset, 'a message that was never acknowledged is not there')
   }
 
-  /** The id it was sent under. */
-  idOf(entry: Entry): string {
-    const { lane, kind, due, offset, stored } = entry
+  /** The id it was sent under. Requires: its message was at hand at least once. */
+  idOf({ lane, offset, stored, id }: Entry): string {
     if (stored?.history !== undefined) return stored.history.id
-    if (lane !== undefined) return idOf(lane, offset)
-    if (kind === KIND_RETRY) {
-      const id = this.retries.at(due, offset)?.id
-      if (id !== undefined && id !== '') return id
-    }
-    return `s${offset}`
+    if (id !== '') return id
+    return lane === undefined ? `s${offset}` : idOf(lane, offset)
   }
 
   // The end of a delivery.
@@ -697,8 +708,8 @@ export class Delivery implements Ledger {
   expire(change: Change, entry: Entry): void {
     change.touch(this)
     this.tally.expired++
+    entry.stored = this.messageOf(entry)
     const id = this.idOf(entry)
-    entry.stored ??= this.messageOf(entry)
     this.leave(change, entry)
     announce('expire', () => ({ queue: this.name, id }))
   }
@@ -833,12 +844,16 @@ export class Delivery implements Ledger {
       while (lane.hasNext && (lane.head !== undefined || lane.fillResident(1))) {
         const { expiresAt } = lane.head!.message
         if (expiresAt === 0 || expiresAt > now) break
-        if (passed++ === MOST_PASSED) return true
+        if (passed++ === MOST_PASSED) {
+          this.settleCursors(change)
+          return true
+        }
         const { cursor, passedBytes } = lane
         change.onRefused(() => lane.moveTo(cursor, passedBytes))
         this.takeHead(change, lane, now, undefined)
       }
     }
+    this.settleCursors(change)
     return false
   }
 
@@ -958,6 +973,7 @@ export class Delivery implements Ledger {
         lane.entries.delete(offset)
         lane.moveTo(cursor, passedBytes)
       })
+      this.settleCursors(change)
       if (this.admit(change, entry, false) === undefined) return
       change.record.put(this.post.state, entryKey(this.number, entryLane(entry), offset), encodeEntry(entry))
       this.loose.push(entry)
@@ -972,6 +988,7 @@ export class Delivery implements Ledger {
     else lane.moveTo(cursor + 1, message.total)
     if (message.expiresAt > 0) this.forgetExpiry(change, lane, cursor, message.expiresAt)
     this.forgetDeath(message)
+    this.settleCursors(change)
     change.onCommitted(() => this.freed(lane))
     return message.size
   }
@@ -1001,6 +1018,7 @@ export class Delivery implements Ledger {
     tally.asideCount = 0
     tally.asideBytes = 0
     tally.deaths = {}
+    this.settleCursors(change)
     this.forgetAll(change)
     change.onCommitted(() => {
       this.onRoom()
@@ -1059,6 +1077,7 @@ export class Delivery implements Ledger {
     tally.purged = purged
     const lane = this.lanes[0]!
     lane.moveTo(offset, this.source.bytesBefore(offset))
+    this.settleCursors(change)
   }
 
   /** A subscription begins here. */
@@ -1130,6 +1149,7 @@ function newEntry(
     deadline: 0,
     reason: '',
     stored: message,
+    id: '',
   }
 }
 

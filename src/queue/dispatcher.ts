@@ -217,14 +217,13 @@ export class Dispatcher {
       waiter.reject(error)
       return
     }
-    committed.then(
-      () => {
+    committed
+      .then(() => {
         got.push(...taken)
-        if (dying.length > 0) this.buryAll(dying).then(() => this.proceed(waiter, isMore))
-        else this.proceed(waiter, isMore)
-      },
-      (error) => waiter.reject(error),
-    )
+        if (dying.length > 0) return this.buryAll(dying).then(() => this.proceed(waiter, isMore))
+        return this.proceed(waiter, isMore)
+      })
+      .catch((error) => waiter.reject(error))
   }
 
   /** Goes on with one who could have more, or nothing yet. */
@@ -353,10 +352,19 @@ export class Dispatcher {
   /** Sees to it that what expires at the head goes, though nobody receives. */
   armSweep(): void {
     if (this.sweepTimer !== undefined || this.closedWith !== undefined || !this.delivery.post.isWritable) return
-    const at = this.delivery.nextExpiry
+    const at = this.nextExpiry()
     if (at === undefined) return
     const { clock } = this.delivery.post
     this.sweepTimer = { at, cancel: clock.after(Math.max(0, at - clock.now()), () => this.sweep()) }
+  }
+
+  /** Called in the middle of a commit, which a disk that cannot be read must not spoil: what has expired is not handed out anyway. */
+  private nextExpiry(): number | undefined {
+    try {
+      return this.delivery.nextExpiry
+    } catch {
+      return undefined
+    }
   }
 
   private sweep(): void {

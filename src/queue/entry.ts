@@ -49,6 +49,8 @@ export interface Entry {
   reason: string
   /** The message itself, where it is at hand. */
   stored: StoredMessage | undefined
+  /** The id it was sent under, where that does not follow from its place and is at hand. */
+  id: string
 }
 
 export function encodeEntry(entry: Entry): Uint8Array {
@@ -80,6 +82,7 @@ export function decodeEntry(lane: Lane<Entry> | undefined, offset: number, bytes
     deadline: 0,
     reason: 'its consumer died',
     stored: undefined,
+    id: '',
   }
 }
 

@@ -25,6 +25,7 @@ export class Lane<Entry> {
   private aheadAt = 0
   private sliceSize = FIRST_SLICE
   private moves = 0
+  private settledCursor = 0
 
   constructor(log: MessageLog, priority: number) {
     this.log = log
@@ -128,9 +129,15 @@ export class Lane<Entry> {
     return corruption(this.log.state.name.slice(1), offset, 'a message that was never acknowledged is not there')
   }
 
-  /** The first message that is still needed. */
+  /** The first message that is still needed, also if no commit that is on its way should come to be. */
   get low(): number {
-    for (const offset of this.entries.keys()) return Math.min(offset, this.cursor)
-    return this.cursor
+    const low = Math.min(this.cursor, this.settledCursor)
+    for (const offset of this.entries.keys()) return Math.min(offset, low)
+    return low
+  }
+
+  /** The commit that moved the cursor there is visible. */
+  settledAt(cursor: number): void {
+    this.settledCursor = cursor
   }
 }

@@ -224,6 +224,7 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
       deadline: 0,
       reason: '',
       stored: undefined,
+      id: '',
     }
     return this.make(entry, stored, stored.body(), offset, false)
   }

@@ -8,7 +8,7 @@ import { Change, commitChange } from './change.js'
 import { keptBytes, type LogStats } from './durable-log.js'
 import { offsetAt, RunningTime } from './follower.js'
 import type { Mailbox } from './mailbox.js'
-import { encodeBody, encodeMessage, jsonOf } from './message-format.js'
+import { encodeBody, encodeMessage, jsonOf, type StoredMessage } from './message-format.js'
 import { appendByteBound } from './message-log.js'
 import type { PostOffice } from './post-office.js'
 import { type Backoff, changedRules, defaultRules, erased, type QueueRules, ruleChecks } from './rules.js'
@@ -259,7 +259,8 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     const offsets = messages.map((message) => run.append(change, message))
     const first = this.firstKept()
     if (first > run.first) run.trim(change, first)
-    change.onCommitted(() => this.armAging())
+    // Aging reads, and nothing that could fail belongs into a commit.
+    change.onCommitted(() => queueMicrotask(() => this.armAging()))
     return offsets
   }
 
@@ -319,12 +320,21 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     this.armAging()
   }
 
+  private firstMessage(): StoredMessage | undefined {
+    const { log, first } = this.run
+    try {
+      return first < log.visible ? log.at(first) : undefined
+    } catch {
+      // A disk that cannot be read now: the next message that is published looks again.
+      return undefined
+    }
+  }
+
   private armAging(): void {
     const { age } = this.retention
-    const { log, closing } = this.run
+    const { closing } = this.run
     if (age === undefined || this.cancelAging !== undefined || closing.signal.aborted) return
-    const { first } = this.run
-    const message = first < log.visible ? log.at(first) : undefined
+    const message = this.firstMessage()
     if (message === undefined) return
     const due = message.sentAt + age - this.post.clock.now()
     const cancel = this.post.clock.after(Math.max(1, due), () => this.age())
