@@ -65,6 +65,17 @@ export type {
   EncodingOptions,
 } from './store/encoding.js'
 export type { FollowOptions } from './store/follow.js'
+export type { IndexFunction, TransactionScope } from './store/indexes/index-writer.js'
+export {
+  type IndexDefinition,
+  type IndexDefinitions,
+  IndexedKeyspace,
+  IndexedTransaction,
+  indexed,
+  type TuplesOf,
+} from './store/indexes/indexed-keyspace.js'
+export { type IndexScanOptions, SecondaryIndex } from './store/indexes/secondary-index.js'
+export { type Beginning, type Tuple, type TupleRange, type TupleValue, tuples } from './store/indexes/tuple.js'
 export { Keyspace, type PutOptions } from './store/keyspace.js'
 export type { MetricsOptions } from './store/metrics.js'
 export type { KeyspaceOptions, OpenOptions } from './store/options.js'

@@ -40,6 +40,11 @@ const PAGES: readonly Page[] = [
     title: 'A directory of backups',
     sources: ['src/store/backup/backup-record.ts'],
   },
+  {
+    name: 'indexes',
+    title: 'Indexes',
+    sources: ['src/store/indexes/index-entry.ts', 'src/store/indexes/tuple.ts'],
+  },
   { name: 'integers', title: 'Integers', sources: ['src/bytes/integers.ts'] },
 ]
 
