@@ -130,7 +130,10 @@ class Story {
       await message.ack()
       return
     }
-    expect(await db.get(`done:${number}`), `message ${number} is handed out after its effect was committed`).toBeUndefined()
+    expect(
+      await db.get(`done:${number}`),
+      `message ${number} is handed out after its effect was committed`,
+    ).toBeUndefined()
     const last = Number((await db.get(`last:${group}`)) ?? 0)
     expect(step, `steps of group ${group} come in order`).toBeGreaterThan(last)
     await db.batch().put(`done:${number}`, 'yes').put(`last:${group}`, String(step)).ack(message).write({ sync })
