@@ -99,7 +99,6 @@ export class Delivery implements Ledger {
   private expiredUntil = 0
   private expiredCount = 0
   private trimChecked = 0
-  private isDropping = false
   /** Whether what comes next could not be told without the disk. */
   private isUnsure = false
   /** Whether the last `take` may have left something behind that could be handed out. */
@@ -162,7 +161,10 @@ export class Delivery implements Ledger {
       lane.entries.set(entry.offset, entry)
       this.counted(entry, 1)
     }
-    if (this.source === undefined && log.hasDeadTables) log.dropTables(log.first)
+    if (this.source !== undefined) return
+    // What was written down of the first needed message is behind by one commit. Everything that is read when a store opens is on disk.
+    log.trim(lane.low)
+    if (log.hasDeadTables) log.dropTables(log.first)
   }
 
   private loadAside(): void {
@@ -749,30 +751,7 @@ export class Delivery implements Ledger {
     log.trim(lane.low)
     if (this.depth > 0 && log.first - this.trimChecked < TRIM_STEP && log.first >= this.trimChecked) return
     this.trimChecked = log.first
-    if (!this.isDropping && log.hasDeadTables) this.dropTables(log)
-  }
-
-  /** Tables with nothing but what is gone are dropped, once the power cannot bring back what acknowledged it. */
-  private dropTables(log: MessageLog): void {
-    this.isDropping = true
-    const { first } = log
-    queueMicrotask(() => {
-      if (!this.post.isWritable) return
-      try {
-        this.commit(0, true, () => {}).then(
-          () => {
-            this.isDropping = false
-            log.dropTables(first)
-          },
-          () => {
-            this.isDropping = false
-          },
-        )
-      } catch {
-        // The store takes no writes: it is full, or closing. The next acknowledgement tries again.
-        this.isDropping = false
-      }
-    })
+    if (log.hasDeadTables) this.post.sweeper.add(log, this)
   }
 
   // Deaths: which queue the dead letters in this one come from.

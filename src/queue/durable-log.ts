@@ -86,7 +86,7 @@ export class DurableLog {
     const sentAt = this.time.next(post.clock.now())
     const messages = bodies.map((body) => entryOf(body, sentAt))
     if (messages.length === 0) return []
-    const bound = messages.reduce((sum, message) => sum + appendByteBound(message), run.byteBound)
+    const bound = messages.reduce((sum, message) => sum + appendByteBound(message), run.figuresByteBound)
     let offsets: number[] = []
     await commitChange(post.engine, bound, sync, (change) => {
       offsets = messages.map((message) => run.append(change, message))
@@ -117,7 +117,9 @@ export class DurableLog {
     const { run } = this
     const first = Math.min(before, run.log.visible)
     if (first <= run.first) return
-    await commitChange(run.post.engine, run.byteBound, sync ?? run.post.sync, (change) => run.trim(change, first))
+    await commitChange(run.post.engine, run.figuresByteBound, sync ?? run.post.sync, (change) =>
+      run.trim(change, first),
+    )
   }
 
   stats(): LogStats {

@@ -2,6 +2,7 @@ import type { Clock } from '../bytes/clock.js'
 import type { Engine } from '../store/engine.js'
 import type { TreeState } from '../store/tree-state.js'
 import type { Change } from './change.js'
+import type { TableSweeper } from './table-sweeper.js'
 import type { TreeReader } from './tree-reader.js'
 
 /** What has a name of its own in the registry. */
@@ -17,10 +18,9 @@ export interface Office {
   /** The store's default durability. */
   readonly sync: boolean
   readonly isWritable: boolean
+  readonly sweeper: TableSweeper
   /** Room that making the tree takes in a record. */
   readonly creationByteBound: number
   /** Writes down which number is whose. */
   recordName(change: Change, kind: OwnerKind, name: string, number: number): void
-  /** Commits a change; what would be thrown is what the promise is rejected with. */
-  commit(byteBound: number, sync: boolean, make: (change: Change) => void): Promise<void>
 }

@@ -5,7 +5,7 @@ import type { Engine } from '../store/engine.js'
 import { internalName } from '../store/internal-trees.js'
 import { creationByteBound } from '../store/record-writer.js'
 import type { TreeState } from '../store/tree-state.js'
-import { type Change, commitChange } from './change.js'
+import type { Change } from './change.js'
 import { Delivery } from './delivery.js'
 import { closedError } from './dispatcher.js'
 import { Mailbox } from './mailbox.js'
@@ -15,6 +15,7 @@ import { Repetitions } from './repetition.js'
 import { deadLetterRules, defaultRules, type Rules } from './rules.js'
 import { KIND_NAME, KIND_RULES, kindRange, REGISTRY, stateKey, textKey, textOf } from './state-keys.js'
 import { StoredRun } from './stored-run.js'
+import { TableSweeper } from './table-sweeper.js'
 import { TreeReader } from './tree-reader.js'
 
 /** All queues, topics and logs of one open store: each has one state here, however many handles there are on it. */
@@ -22,6 +23,7 @@ export class PostOffice implements Office {
   readonly engine: Engine
   readonly state: TreeState
   readonly reader: TreeReader
+  readonly sweeper: TableSweeper
   /** The store's default durability. */
   readonly sync: boolean
   private readonly mailboxes = new Map<string, Mailbox>()
@@ -36,6 +38,7 @@ export class PostOffice implements Office {
     this.sync = sync
     this.state = engine.tree(internalName('queues'), {})
     this.reader = new TreeReader(engine, this.state)
+    this.sweeper = new TableSweeper(engine)
   }
 
   get clock(): Clock {
@@ -146,11 +149,6 @@ export class PostOffice implements Office {
     return creationByteBound(this.state)
   }
 
-  /** Commits a change; what would be thrown is what the promise is rejected with. */
-  async commit(byteBound: number, sync: boolean, make: (change: Change) => void): Promise<void> {
-    return commitChange(this.engine, byteBound, sync, make)
-  }
-
   /** A reader was moved on: what is known of the store is read again when it is asked for. */
   refresh(): void {
     for (const mailbox of this.mailboxes.values()) mailbox.dispatcher.close(closedError())
@@ -164,6 +162,7 @@ export class PostOffice implements Office {
     if (this.isClosed) return
     await Promise.all([...this.mailboxes.values()].map((mailbox) => mailbox.stopWorkers()))
     this.isClosed = true
+    this.sweeper.close()
     for (const repetitions of this.repetitionsOf.values()) repetitions.close()
     for (const mailbox of this.mailboxes.values()) mailbox.close(closedError())
     for (const run of this.runs.values()) run.close()

@@ -27,7 +27,6 @@ export class StoredRun implements Ledger {
   private readonly kind: 'log' | 'topic'
   private recorded = false
   private firstIssued = 0
-  private isDropping = false
   /** Ends whoever follows it. */
   readonly closing = new AbortController()
 
@@ -51,7 +50,7 @@ export class StoredRun implements Ledger {
   }
 
   /** Room that `touch` takes in a record. */
-  get byteBound(): number {
+  get figuresByteBound(): number {
     return RECORD_BYTE_BOUND + this.name.length * 6 + this.post.creationByteBound + this.log.creationByteBound
   }
 
@@ -68,7 +67,7 @@ export class StoredRun implements Ledger {
     this.firstIssued = first
     change.onCommitted(() => {
       this.log.trim(first)
-      this.dropTables()
+      if (this.log.hasDeadTables) this.post.sweeper.add(this.log, this)
     })
   }
 
@@ -89,24 +88,6 @@ export class StoredRun implements Ledger {
     putU64(bytes, 8, this.log.next)
     putU64(bytes, 16, this.log.totalBytes)
     change.record.put(this.post.state, stateKey(this.number, KIND_METER), bytes)
-  }
-
-  /** Tables below the trim point go, once a loss of power cannot move it back. */
-  private dropTables(): void {
-    const { log, post } = this
-    if (this.isDropping || !log.hasDeadTables) return
-    this.isDropping = true
-    const { first } = log
-    queueMicrotask(() => {
-      this.isDropping = false
-      if (!post.isWritable) return
-      post
-        .commit(this.byteBound, true, (change) => change.touch(this))
-        .then(
-          () => log.dropTables(first),
-          () => {},
-        )
-    })
   }
 
   close(): void {

@@ -251,7 +251,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   }
 
   private byteBound(messages: readonly Uint8Array[]): number {
-    return messages.reduce((sum, message) => sum + appendByteBound(message), this.run.byteBound)
+    return messages.reduce((sum, message) => sum + appendByteBound(message), this.run.figuresByteBound)
   }
 
   private append(change: Change, messages: readonly Uint8Array[]): number[] {
@@ -312,7 +312,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     const first = this.firstKept()
     if (first > run.first) {
       try {
-        commitChange(post.engine, run.byteBound, false, (change) => run.trim(change, first)).catch(() => {})
+        commitChange(post.engine, run.figuresByteBound, false, (change) => run.trim(change, first)).catch(() => {})
       } catch {
         // No write is taken now; the next message that is published trims as well.
       }

@@ -2,7 +2,7 @@ import type { CompressionName } from '../bytes/compression.js'
 import { SiltstoneError } from '../bytes/errors.js'
 import type { EpochMs, FileNumber } from '../bytes/units.js'
 import { Backoff } from './backoff.js'
-import type { CompactionPolicy, MergePick, Pick, Situation } from './compaction-policy.js'
+import type { CompactionPolicy, DropPick, MergePick, Pick, Situation } from './compaction-policy.js'
 import { fifo } from './fifo.js'
 import { parseStoreFile } from './file-names.js'
 import type { Grove } from './grove.js'
@@ -81,14 +81,19 @@ export class CompactionScheduler {
     if (this.startRequest()) return
     let best: Pick | undefined
     let bestTree: Tree | undefined
+    const drops: DropPick[] = []
+    const now = this.grove.clock.now()
+    const pins = this.grove.pins()
     for (const tree of this.grove.trees.values()) {
-      const pick = this.policyOf(tree).pick(this.situationOf(tree))
+      if (!tree.hasTables) continue
+      const pick = this.policyOf(tree).pick(this.situationOf(tree, now, pins))
+      if (pick?.action === 'drop') drops.push(pick)
       if (pick === undefined || pick.urgency <= (best?.urgency ?? 0)) continue
       best = pick
       bestTree = tree
     }
-    if (best !== undefined && bestTree !== undefined) this.start(bestTree, best, undefined)
-    else this.awaitExpiry()
+    if (best === undefined || bestTree === undefined) this.awaitExpiry()
+    else this.start(bestTree, best.action === 'drop' ? allOf(drops) : best, undefined)
   }
 
   /** Compacts a range of a tree, whether it is due or not. */
@@ -128,11 +133,11 @@ export class CompactionScheduler {
     for (const request of this.requests.splice(0)) request.reject(this.stopped)
   }
 
-  situationOf(tree: Tree): Situation {
+  situationOf(tree: Tree, now = this.grove.clock.now(), pins = this.grove.pins()): Situation {
     return {
       shape: tree.version.metas(),
-      now: this.grove.clock.now(),
-      pins: this.grove.pins(),
+      now,
+      pins,
       hinted: tree.hinted,
       damaged: this.damaged,
       quiet: this.quiet,
@@ -266,14 +271,24 @@ export class CompactionScheduler {
     const now = this.grove.clock.now()
     let next: EpochMs = Number.POSITIVE_INFINITY
     for (const tree of this.grove.trees.values()) {
-      for (const table of tree.version.metas().flat()) {
-        const due = expiredShareAt(table, EXPIRED_SHARE)
-        if (due !== undefined && due > now) next = Math.min(next, due)
+      for (const level of tree.version.metas()) {
+        for (const table of level) {
+          const due = expiredShareAt(table, EXPIRED_SHARE)
+          if (due !== undefined && due > now) next = Math.min(next, due)
+        }
       }
     }
     if (next === Number.POSITIVE_INFINITY) return
     this.cancelExpiry = this.grove.clock.after(next - now + 1, () => this.schedule())
   }
+}
+
+/**
+ * What can be forgotten in all trees, as one step: an edit each, and a look at every tree between two, took 17 ms a queue where ten
+ * thousand of them had run empty.
+ */
+function allOf(drops: readonly DropPick[]): DropPick {
+  return { ...drops[0]!, tables: drops.flatMap(({ tables }) => tables) }
 }
 
 function isCorruption(error: unknown): error is SiltstoneError {

@@ -23,11 +23,15 @@ export const fifo: CompactionPolicy = {
 }
 
 function expendable({ shape, fifo: limits, now, trimmedBefore }: Situation): TableMeta[] {
+  // A store with thousands of queues asks each of them over and over, and nearly all have nothing to drop.
+  if (limits === undefined) {
+    return trimmedBefore === undefined ? [] : shape.flat().filter((table) => endsBefore(table, trimmedBefore))
+  }
   const tables = oldestFirst(shape)
   let excess = limits?.bytes === undefined ? 0 : bytesOf(tables) - limits.bytes
   const dropped: TableMeta[] = []
   for (const table of tables) {
-    const isTrimmed = trimmedBefore !== undefined && endsAtOrBefore(table, trimmedBefore, 0, trimmedBefore.length)
+    const isTrimmed = trimmedBefore !== undefined && endsBefore(table, trimmedBefore)
     const isTooOld = limits?.ageMs !== undefined && table.createdAt + limits.ageMs <= now
     const isTooMuch = excess > 0
     if (!isTrimmed && !isTooOld && !isTooMuch) break
@@ -35,6 +39,10 @@ function expendable({ shape, fifo: limits, now, trimmedBefore }: Situation): Tab
     excess -= table.bytes
   }
   return dropped
+}
+
+function endsBefore(table: TableMeta, key: Uint8Array): boolean {
+  return endsAtOrBefore(table, key, 0, key.length)
 }
 
 function oldestFirst(shape: LevelShape): TableMeta[] {

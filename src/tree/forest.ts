@@ -91,10 +91,9 @@ export class Forest {
     this.firstFreePosition = firstFree
     const files = new TableFiles(fs, { maxOpenFiles: options.maxOpenFiles, keepOpen })
     this.tables = new LiveTables({ fs, directory, files, cache }, (path) => this.writing?.grove.removeLater(path))
-    for (const record of state.trees.values()) {
-      const metas = [...state.tables.values()].filter(({ tree }) => tree === record.id)
-      this.plant(record, metas)
-    }
+    const metas = new Map<TreeId, TableMeta[]>([...state.trees.keys()].map((id) => [id, []]))
+    for (const meta of state.tables.values()) metas.get(meta.tree)?.push(meta)
+    for (const record of state.trees.values()) this.plant(record, metas.get(record.id)!)
   }
 
   /** Makes the manifest of a new store. Requires: the directory is there, and the caller holds its lock. */

@@ -167,8 +167,14 @@ export class Grove {
     }
     const dropped = new Set<FileNumber>(drop)
     const moved = new Map(move.map(({ number, level }) => [number, level]))
+    const addedTo = new Map<TreeId, TableMeta[]>()
+    for (const table of add) {
+      const present = addedTo.get(table.tree)
+      if (present === undefined) addedTo.set(table.tree, [table])
+      else present.push(table)
+    }
     for (const tree of this.trees.values()) {
-      const added = add.filter((table) => table.tree === tree.id)
+      const added = addedTo.get(tree.id) ?? []
       const isTouched = added.length > 0 || tree.holdsAny(dropped) || tree.holdsAny(moved)
       if (isTouched) tree.change({ add: added, drop: dropped, move: moved })
     }

@@ -63,6 +63,10 @@ export class Tree {
     if (this.holdsTableBefore(before)) this.onDue()
   }
 
+  get hasTables(): boolean {
+    return this.version.levels.some((level) => level.length > 0)
+  }
+
   /** Whether a table could be dropped if nothing before this key were needed. */
   holdsTableBefore(key: Uint8Array): boolean {
     return this.version.levels.some((level) => level.some(({ meta }) => endsAtOrBefore(meta, key, 0, key.length)))
