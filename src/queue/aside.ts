@@ -224,7 +224,7 @@ export class Aside {
   countDue(now: number): number {
     if (now > this.countedUntil) {
       const start = asideKey(this.owner, this.kind, this.countedUntil + 1, 0)
-      for (const { key } of this.reader.all({ start, end: asideKey(this.owner, this.kind, now + 1, 0) })) {
+      for (const { key } of this.reader.each({ start, end: asideKey(this.owner, this.kind, now + 1, 0) })) {
         if (!this.taken.has(asideNumber(key))) this.dueCount++
       }
       this.countedUntil = now
@@ -239,15 +239,18 @@ export class Aside {
     return value && decodeAside(key, value)
   }
 
-  /** All that wait, in the order of their due times, on this thread. */
-  all(limit = Number.POSITIVE_INFINITY): AsideMessage[] {
+  /** Those that wait, in the order of their due times, on this thread, no further than is asked for. */
+  *each(): Generator<AsideMessage, void, undefined> {
     const first = this.ahead[0]
     const start = first === undefined ? this.from : asideKey(this.owner, this.kind, first.due, first.number)
-    const items: AsideMessage[] = []
-    for (const { key, value } of this.reader.all({ start, end: kindRange(this.owner, this.kind).end })) {
-      if (items.length >= limit) break
-      if (!this.taken.has(asideNumber(key))) items.push(decodeAside(key, value))
+    for (const { key, value } of this.reader.each({ start, end: kindRange(this.owner, this.kind).end })) {
+      if (!this.taken.has(asideNumber(key))) yield decodeAside(key, value)
     }
-    return items
+  }
+
+  /** The one that is due first, though it may be in the future; on this thread. */
+  get first(): AsideMessage | undefined {
+    for (const item of this.ahead.length > 0 ? this.ahead : this.each()) return item
+    return undefined
   }
 }

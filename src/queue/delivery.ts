@@ -180,7 +180,7 @@ export class Delivery implements Ledger {
 
   /** Who is under way comes first, who was passed over waits behind. */
   private loadOrders(): void {
-    for (const { message } of this.retries.all()) {
+    for (const { message } of this.retries.each()) {
       const order = this.orderOf(message)
       if (order !== undefined) this.orders.set(order, [])
     }
@@ -337,9 +337,8 @@ export class Delivery implements Ledger {
       if (lane.hasNext) oldest = Math.min(oldest, (lane.head?.message ?? lane.log.at(lane.cursor))?.sentAt ?? oldest)
     }
     for (const aside of [this.scheduled, this.retries]) {
-      for (const { due, message } of aside.all(1)) {
-        if (due <= this.post.clock.now()) oldest = Math.min(oldest, message.sentAt)
-      }
+      const { first } = aside
+      if (first !== undefined && first.due <= this.post.clock.now()) oldest = Math.min(oldest, first.message.sentAt)
     }
     return oldest === Number.POSITIVE_INFINITY ? undefined : oldest
   }
@@ -843,7 +842,7 @@ export class Delivery implements Ledger {
       start: expiryKey(this.number, this.expiredUntil + 1, 0, 0),
       end: expiryKey(this.number, now + 1, 0, 0),
     }
-    for (const { key } of this.post.reader.all(range)) if (expiryLane(key) !== ASIDE_LANE) this.expiredCount++
+    for (const { key } of this.post.reader.each(range)) if (expiryLane(key) !== ASIDE_LANE) this.expiredCount++
     this.expiredUntil = now
   }
 
@@ -901,7 +900,7 @@ export class Delivery implements Ledger {
       return { id, stored, remove }
     }
     for (const aside of [this.retries, this.scheduled]) {
-      const item = aside.all().find(({ message }) => message.history?.deadLetter?.queue === queue)
+      const item = letterIn(aside, queue)
       if (item === undefined) continue
       const id = item.message.history!.id
       return { id, stored: item.message, remove: (change) => this.removeAside(change, aside, item) }
@@ -1081,8 +1080,9 @@ export class Delivery implements Ledger {
       found.push({ message, id: this.idOf({ ...entry, stored: message }), attempts, priority })
     }
     for (const aside of [this.retries, this.scheduled]) {
-      for (const { due, number, id, attempts, priority, message } of aside.all(max)) {
-        if (due > now) break
+      let left = max
+      for (const { due, number, id, attempts, priority, message } of aside.each()) {
+        if (due > now || left-- === 0) break
         found.push({ message, id: message.history?.id ?? (id || `s${number}`), attempts, priority })
       }
     }
@@ -1098,6 +1098,11 @@ export class Delivery implements Ledger {
       .sort((a, b) => b.priority - a.priority)
       .slice(0, max)
   }
+}
+
+function letterIn(aside: Aside, queue: string): AsideMessage | undefined {
+  for (const item of aside.each()) if (item.message.history?.deadLetter?.queue === queue) return item
+  return undefined
 }
 
 function isOver({ entry, fence }: Deadline): boolean {

@@ -9,6 +9,10 @@ import type { KeyRange } from '../tree/key-range.js'
 const found = new Found()
 const bytes = resolveEncoding<Uint8Array>('view', 'keyEncoding')
 
+// Most who walk want the first few.
+const FIRST_STEP = 8
+const LARGEST_STEP = 256
+
 /** An entry in bytes of its own. */
 export interface RawEntry {
   readonly key: Uint8Array
@@ -70,8 +74,18 @@ export class TreeReader {
     return this.scan(range, false, (entry) => entry).toArraySync()
   }
 
-  count(range: KeyRange): number {
-    return this.scan(range, false, (entry) => entry).countSync()
+  /** The entries of a range one after the other, on this thread, no further than is asked for: a range may be longer than memory. */
+  *each(range: KeyRange): Generator<RawEntry, void, undefined> {
+    const scan = this.scan(range, false, (entry) => entry)
+    try {
+      for (let size = FIRST_STEP; ; size = LARGEST_STEP) {
+        const entries = scan.nextManySync(size)
+        yield* entries
+        if (entries.length < size) return
+      }
+    } finally {
+      scan.close()
+    }
   }
 
   /** The last entry of a range, on this thread. */

@@ -91,6 +91,28 @@ describe('a backlog', () => {
     await db.close()
   })
 
+  it('of delayed messages is counted and looked at without being read, before and after reopening', async () => {
+    await using store = await TestStore.open()
+    const count = 20_000
+    let q = store.db.queue<number>('q')
+    for (let sent = 0; sent < count; sent += 1000) {
+      await q.sendMany(Array.from({ length: 1000 }, (_, i) => ({ body: sent + i, delay: 3_600_000 + i })))
+    }
+    await store.db.flush()
+    await store.reopen()
+    q = store.db.queue<number>('q')
+    const { hits, misses } = store.db.stats().cache
+    expect(q.stats()).toMatchObject({ depth: count, delayed: count, ready: 0 })
+    expect(await q.peek({ max: 3 })).toEqual([])
+    expect(await q.receive()).toEqual([])
+    const { cache } = store.db.stats()
+    // Reading all of it asks for some 250 blocks.
+    expect(cache.hits + cache.misses - hits - misses).toBeLessThan(50)
+    await store.advance(3_600_000)
+    expect(q.stats()).toMatchObject({ delayed: count - count / 1000, ready: count / 1000 })
+    expect((await q.peek({ max: 3 })).map(({ body }) => body)).toEqual([0, 1000, 2000])
+  })
+
   it('never comes into being where messages are consumed soon: they die in memory', async () => {
     await using store = await TestStore.open({ writeBufferBytes: 256 * 1024 })
     const { db } = store
