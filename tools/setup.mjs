@@ -15,7 +15,7 @@ function modifiedAt(path) {
 function newestSource(directory) {
   let newest = 0
   for (const entry of readdirSync(join(root, directory), { withFileTypes: true, recursive: true })) {
-    if (/\.(ts|json)$/.test(entry.name)) newest = Math.max(newest, modifiedAt(join(entry.parentPath, entry.name)))
+    if (/\.(ts|json|mjs)$/.test(entry.name)) newest = Math.max(newest, modifiedAt(join(entry.parentPath, entry.name)))
   }
   return newest
 }
@@ -50,5 +50,6 @@ if (modifiedAt(builtStamp) < sources) {
   ])
   // Types that do not fit are for `npm test` to count; what was emitted runs all the same.
   if (!built && !existsSync(dirname(builtStamp))) fail('Building')
+  if (!run('Bundling kv-cli', process.execPath, [join(root, 'tools/bundle.mjs')])) fail('Bundling kv-cli')
   if (built) writeFileSync(builtStamp, `${startedAt.toISOString()}\n`)
 }

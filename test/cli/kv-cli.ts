@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 /** The bin of the package, as it is installed. */
-export const BIN = join(root, 'dist/tools/kv-cli/main.js')
+export const BIN = join(root, 'dist/kv-cli/main.js')
 
 export interface Ended {
   readonly code: number | null

@@ -15,6 +15,7 @@ const run = promisify(execFile)
 const root = process.cwd()
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   name: string
+  version: string
   dependencies: Record<string, string>
   exports: Record<string, unknown>
 }
@@ -67,9 +68,28 @@ const ROUND_TRIP = `
 
 describe('the package', () => {
   it('holds what was compiled, what there is to read, and nothing else', () => {
-    const kinds = new Set(packed.map((path) => /^dist\/(?:src|tools\/kv-cli)\/.*\.(js|d\.ts)$/.exec(path)?.[1] ?? path))
-    expect([...kinds].sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'd.ts', 'js', 'package.json'])
+    const compiled = /^dist\/(?:src\/.*|kv-cli\/[^/]*)\.(d\.ts|js)$/
+    const kinds = new Set(packed.map((path) => compiled.exec(path)?.[1] ?? path))
+    expect([...kinds].sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'd.ts',
+      'dist/kv-cli/LICENSES.txt',
+      'js',
+      'package.json',
+    ])
     for (const door of ['index.js', 'index.d.ts']) expect(packed).toContain(`dist/src/${door}`)
+  })
+
+  it('has a kv-cli that finds everything, its worker too', async () => {
+    const bin = join('node_modules', manifest.name, 'dist/kv-cli/main.js')
+    const kv = async (...args: string[]): Promise<string> =>
+      (await run(process.execPath, [bin, ...args, '--db', 'typed'], { cwd: project, timeout: 20_000 })).stdout
+    await kv('put', 'a', '1')
+    expect(await kv('compact')).toContain('in 1 table')
+    expect(await kv('get', 'a')).toBe('1')
+    expect(await kv('version')).toContain(manifest.version)
   })
 
   it('is used from an ES module', async () => {

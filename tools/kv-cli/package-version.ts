@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
-/** Of the package this file is part of. */
+/** Of the package this file is part of, wherever in it the build has put it. */
 export function packageVersion(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
+  let manifest = new URL('./package.json', import.meta.url)
+  while (!existsSync(manifest)) manifest = new URL('../package.json', manifest)
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
 }
