@@ -12,7 +12,11 @@ const KINDS = {
     files: ['simulation/crash-sweep', 'simulation/fault-sweep', 'simulation/rot-sweep'],
     rounds: '3',
   },
-  kill: { variable: 'SILTSTONE_KILL_ROUNDS', files: ['simulation/kill', 'store/transactions/bank'], rounds: '1000' },
+  kill: {
+    variable: 'SILTSTONE_KILL_ROUNDS',
+    files: ['simulation/kill', 'store/transactions/bank', 'queue/orders'],
+    rounds: '1000',
+  },
 }
 
 const { values, positionals } = parseArgs({
