@@ -12,7 +12,7 @@ import { BIN, ended, kv } from './kv-cli.js'
 const directory = temporaryDirectories()
 
 /** Go on until somebody ends them; they have tests of their own. */
-const ENDLESS = /^kv-cli (watch|shell|stats --watch|log tail --since)/
+const ENDLESS = /^kv-cli (watch|shell|stats --watch|log tail --since|log read .*--follow|queue watch mails$)/
 /** Writes where only the reader's own configuration is. */
 const AT_HOME = /~\//
 
@@ -47,7 +47,8 @@ async function world(): Promise<string> {
   await kv(['flush', '--db', `${at}/data`])
   await kv(['put', 'a', '1', '--db', `${at}/old`])
   await kv(['backup', 'create', './backups'], { cwd: at })
-  await kv(['queue', 'send', 'mails', 'welcome'], { cwd: at })
+  for (const body of ['welcome', 'goodbye']) await kv(['queue', 'send', 'mails', body], { cwd: at })
+  await kv(['log', 'append', 'audit', 'it began'], { cwd: at })
   await kv(['topic', 'publish', 'orders', 'order 1'], { cwd: at })
   await kv(['topic', 'subscribe', 'orders', 'billing'], { cwd: at })
   const sharded = await openSharded(`${at}/sharded`, { shards: ['a', 'b', 'c'] })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { openSharded } from '../../src/shard.js'
 import { temporaryDirectories } from '../store/temporary.js'
-import { jsonLines, kv } from './kv-cli.js'
+import { ended, jsonLines, kv, says, start } from './kv-cli.js'
 
 const directory = temporaryDirectories()
 
@@ -42,6 +42,87 @@ describe('a queue', () => {
     expect(await kv(['queue', 'purge', 'mails', '--yes', '--db', db])).toMatchObject({ code: 0, out: '1 removed\n' })
     const mistyped = await kv(['queue', 'redrive', 'mail', '--db', db])
     expect(mistyped).toMatchObject({ code: 1, err: "kv-cli: There is no queue 'mail'; there are: mails\n" })
+  })
+})
+
+describe('a message', () => {
+  it('is handled by a command while it is held, and tried again where that fails', async () => {
+    const db = directory()
+    for (const body of ['first', 'second']) await kv(['queue', 'send', 'mails', body, '--db', db])
+    const handled = await kv([
+      'queue',
+      'receive',
+      'mails',
+      '--max',
+      '5',
+      '--exec',
+      'printf "$KV_MESSAGE_ID $KV_ATTEMPT "; cat; echo',
+      '--db',
+      db,
+    ])
+    expect(handled).toMatchObject({ code: 0, out: '0 1 first\n1 1 second\n', err: '' })
+    await kv(['queue', 'send', 'mails', 'third', '--db', db])
+    const failed = await kv(['queue', 'receive', 'mails', '--exec', 'exit 3', '--json', '--db', db])
+    expect(failed).toMatchObject({ code: 1, err: expect.stringContaining('The command failed for 1 of 1 messages') })
+    expect(jsonLines(failed.out)).toEqual([{ id: '2', attempts: 1, done: false, problem: 'the command exited with 3' }])
+    expect(jsonLines((await kv(['queue', 'stats', 'mails', '--json', '--db', db])).out)).toMatchObject([
+      { depth: 1, acked: 2 },
+    ])
+    expect(await kv(['queue', 'receive', 'mails', '--follow', '--db', db])).toMatchObject({ code: 2 })
+  })
+
+  it('can be acknowledged by its id as long as it is the next one', async () => {
+    const db = directory()
+    for (const body of ['first', 'second']) await kv(['queue', 'send', 'mails', body, '--db', db])
+    const [received] = jsonLines((await kv(['queue', 'receive', 'mails', '--json', '--db', db])).out) as {
+      id: string
+    }[]
+    expect(await kv(['queue', 'ack', 'mails', '1', '--db', db])).toMatchObject({
+      code: 1,
+      err: "kv-cli: Message '1' of queue 'mails' is not among the next ones (next: 0); see 'kv-cli queue peek mails'\n",
+    })
+    expect(await kv(['queue', 'ack', 'mails', received!.id, '--db', db])).toMatchObject({ code: 0, err: '' })
+    // Whoever was not meant has lost no attempt.
+    expect(jsonLines((await kv(['queue', 'receive', 'mails', '--ack', '--json', '--db', db])).out)).toMatchObject([
+      { id: '1', attempts: 1 },
+    ])
+  })
+
+  it('is seen coming and going from beside', async () => {
+    const db = directory()
+    await kv(['queue', 'send', 'mails', 'first', '--db', db])
+    const watching = start(['queue', 'watch', 'mails', '--every', '20ms', '--json', '--db', db])
+    const end = ended(watching)
+    await says(watching, /"depth":1/)
+    const emptied = says(watching, /"depth":0.*"acked":1/)
+    await kv(['queue', 'receive', 'mails', '--ack', '--db', db])
+    await emptied
+    watching.kill('SIGINT')
+    expect(await end).toMatchObject({ code: 130, err: '' })
+  })
+})
+
+describe('a log', () => {
+  it('is appended to, and read from any place, beside whoever appends', async () => {
+    const db = directory()
+    expect(await kv(['log', 'append', 'audit', 'a\tb', '--db', db])).toMatchObject({ code: 0, out: '0\n' })
+    const input = 'one\ntwo\n'
+    expect((await kv(['log', 'append', 'audit', '-', '--lines', '--db', db], { input })).out).toBe('1\n2\n')
+    expect((await kv(['log', 'read', 'audit', '--db', db])).out).toBe('0\ta\\tb\n1\tone\n2\ttwo\n')
+    expect(
+      jsonLines((await kv(['log', 'read', 'audit', '--from', '1', '--limit', '1', '--json', '--db', db])).out),
+    ).toEqual([{ offset: 1, time: expect.any(Number), body: 'one' }])
+    expect((await kv(['log', 'read', 'audit', '--from', '2999-01-01', '--db', db])).out).toBe('')
+    const following = start(['log', 'read', 'audit', '--from', '2', '--follow', '--limit', '2', '--db', db])
+    const end = ended(following)
+    await says(following, /two/)
+    await kv(['log', 'append', 'audit', '-', '--db', db], { input: 'three' })
+    expect(await end).toMatchObject({ code: 0, out: '2\ttwo\n3\tthree\n' })
+    expect(await kv(['log', 'read', 'audti', '--db', db])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("There is no log 'audti'"),
+    })
+    expect(await kv(['log', 'read', 'audit', '--from', 'noon', '--db', db])).toMatchObject({ code: 2 })
   })
 })
 

@@ -26,6 +26,7 @@ export const groups: readonly Group[] = [
   { heading: 'Logs:', names: ['log'], load: () => import('./commands/log.js') },
   { heading: 'Messages:', names: ['queue', 'topic'], load: () => import('./commands/messages.js') },
   { heading: 'Shards:', names: ['shard'], load: () => import('./commands/shards.js') },
+  { heading: 'Measuring:', names: ['bench'], load: () => import('./commands/bench.js') },
   {
     heading: 'This program and this machine:',
     names: ['shell', 'completion', 'doctor', 'version'],

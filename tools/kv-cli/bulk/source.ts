@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { parseJsonLine } from '../commands/data.js'
 import { Failure, usage } from '../failure.js'
 import { type Notation, parseField, parseJsonField } from '../notation.js'
+import { importPackage } from '../package-import.js'
 
 /** What an import reads: entries, and after each of them the place from which another run could go on. */
 export interface SourceEntry {
@@ -140,11 +141,8 @@ function levelDbIn(directory: string): Source {
 
 /** LevelDB's own files are read by LevelDB: classic-level, which whoever has such a directory has as well. */
 async function openLevelDb(directory: string): Promise<LevelDb> {
-  const name: string = 'classic-level'
-  let module: { ClassicLevel: new (path: string, options: object) => LevelDb }
-  try {
-    module = await import(name)
-  } catch {
+  const module = await importPackage<{ ClassicLevel: new (path: string, options: object) => LevelDb }>('classic-level')
+  if (module === undefined) {
     throw new Failure('Reading a LevelDB directory needs the package classic-level; run: npm install classic-level')
   }
   const database = new module.ClassicLevel(directory, { createIfMissing: false })

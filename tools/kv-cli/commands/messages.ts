@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
-import type { Database } from '../../../src/queue/messaging-database.js'
-import type { Queue } from '../../../src/queue/queue.js'
+import type { Message } from '../../../src/queue/message.js'
+import type { Queue, QueueStats } from '../../../src/queue/queue.js'
 import type { SubscribeOptions } from '../../../src/queue/topic.js'
 import { command, countOption, durationOption, noun, withJson, withSync, withYes } from '../command.js'
 import { EXIT_NO, Failure, usage } from '../failure.js'
+import { type MessageStore, readingMessages, refreshes, withMessages } from '../message-store.js'
 import { formatField, jsonField } from '../notation.js'
-import { type PlaceOptions, pathOf, reading, writing } from '../store.js'
+import { type PlaceOptions, pathOf } from '../store.js'
 import { out, readInput, stopSignal } from '../terminal.js'
 import { plural, showCount } from '../units.js'
 
@@ -24,20 +25,16 @@ interface MessageOptions extends PlaceOptions {
   readonly from?: string
   readonly limit?: number
   readonly follow?: boolean
+  readonly exec?: string
+  readonly every: number
 }
-
-type MessageStore = Database<Buffer, Buffer>
 
 /** Queues and topics. */
 export function commands(): Command[] {
   return [
-    noun('queue', 'queues of messages', [send(), receive(), peek(), stats(), redrive(), purge()]),
+    noun('queue', 'queues of messages', [send(), receive(), ack(), peek(), stats(), watch(), redrive(), purge()]),
     noun('topic', 'topics, which every subscription reads for itself', [publish(), subscribe(), lag(), seek()]),
   ]
-}
-
-function withMessages<T>(options: PlaceOptions, create: boolean, use: (store: MessageStore) => Promise<T>): Promise<T> {
-  return writing(options, { create }, (store) => use(store as MessageStore), 'messages')
 }
 
 /** A queue that is there: a name that was mistyped must not make another one. */
@@ -96,21 +93,35 @@ function receive(): Command {
     'receive <queue>',
     'print messages; with --ack they are done, else they go back to the queue; exits 1 where none is ready',
     'kv-cli queue receive mails --ack',
+    "kv-cli queue receive mails --exec 'cat >> sent.txt'",
   )
   made
     .addOption(countOption('--max <n>', 'no more than this many').default(1))
     .addOption(durationOption('--wait <time>', 'how long to wait for the first'))
     .option('--ack', 'acknowledge what was printed')
+    .option(
+      '--exec <command>',
+      'run it for each message, with the body as its input; done where it exits with 0, else retried',
+    )
+    .option('--follow', 'with --exec: go on with what comes, until Ctrl-C')
+    .addHelpText(
+      'after',
+      '\nA message is yours only while the process runs that received it: that is what --exec is for. The command finds the id in ' +
+        'KV_MESSAGE_ID and the number of the attempt in KV_ATTEMPT. Given back without --ack, it has used up one of its attempts.',
+    )
   return withJson(made).action(async (name: string, _: unknown, self: Command) => {
     const options = self.optsWithGlobals<MessageOptions>()
+    if (options.ack && options.exec !== undefined) throw usage('--exec acknowledges by itself; leave --ack out')
+    if (options.follow && options.exec === undefined)
+      throw usage('--follow needs --exec, which says what to do with what comes')
     await withMessages(options, false, async (store) => {
       const queue = knownQueue(store, name)
-      const messages = await queue
-        .receive({ max: options.max, wait: options.wait ?? 0, signal: stopSignal })
-        .catch((error: unknown) => {
-          if (stopSignal.aborted) return []
-          throw error
-        })
+      if (options.exec !== undefined) {
+        const { executeAll } = await import('../messages/execute.js')
+        await executeAll(queue, options.exec, options)
+        return
+      }
+      const messages = await receiveFrom(queue, options.max, options.wait ?? 0)
       for (const { id, body, attempts, sentAt } of messages) {
         if (options.json) out.json({ id, body: jsonBody(body), attempts, sentAt })
         else out.line(`${id}\t${shownBody(body)}`)
@@ -123,21 +134,112 @@ function receive(): Command {
   })
 }
 
+function ack(): Command {
+  const made = command(
+    'ack <queue> <ids...>',
+    'acknowledge messages that an earlier receive printed and gave back, as long as they are the next ones',
+    'kv-cli queue ack mails "$(kv-cli queue receive mails | cut -f 1)"',
+  )
+  made.addHelpText(
+    'after',
+    '\nA receipt does not outlive the process that got it, so in between another consumer may have the message as well. Where that ' +
+      "matters, let one process do both: 'queue receive --exec'.",
+  )
+  return withJson(made).action(async (name: string, ids: string[], _: unknown, self: Command) => {
+    const options = self.optsWithGlobals<MessageOptions>()
+    await withMessages(options, false, async (store) => {
+      const queue = knownQueue(store, name)
+      // To look first costs those that are not meant no attempt.
+      const next = (await queue.peek({ max: ids.length })).map(({ id }) => id)
+      const other = ids.find((id) => !next.includes(id))
+      if (other !== undefined) {
+        const there = next.length === 0 ? 'none is ready' : `next: ${next.join(', ')}`
+        throw new Failure(
+          `Message '${other}' of queue '${name}' is not among the next ones (${there}); see 'kv-cli queue peek ${name}'`,
+        )
+      }
+      const messages = await queue.receive({ max: ids.length })
+      const meant = messages.filter(({ id }) => ids.includes(id))
+      await queue.ackMany(meant)
+      if (options.json) out.json({ acked: meant.length })
+      if (meant.length === ids.length) return
+      throw new Failure(
+        `Only ${meant.length} of ${plural(ids.length, 'message')} could be had; the others have another consumer`,
+      )
+    })
+  })
+}
+
+function watch(): Command {
+  const made = command(
+    'watch <queue>',
+    'print the figures of a queue whenever they change, beside the processes that use it, until Ctrl-C',
+    'kv-cli queue watch mails',
+    'kv-cli queue watch mails --limit 1 --json',
+  )
+  made
+    .addOption(durationOption('--every <time>', 'how often to look').default(1000, '1s'))
+    .addOption(countOption('--limit <n>', 'end after this many lines'))
+  return withJson(made).action(async (name: string, _: unknown, self: Command) => {
+    const options = self.optsWithGlobals<MessageOptions>()
+    await readingMessages(options, async (store) => {
+      let left = options.limit ?? Number.POSITIVE_INFINITY
+      let before: { readonly time: number; readonly figures: QueueStats } | undefined
+      for await (const refreshed of refreshes(store, options.every)) {
+        if (left-- <= 0) return
+        const time = Date.now()
+        const figures = knownQueue(refreshed, name).stats()
+        if (before !== undefined && isSame(before.figures, figures)) left++
+        else if (options.json) out.json({ time, queue: name, ...figures })
+        else
+          out.line(
+            `${new Date(time).toISOString().slice(11, 19)}  ${figuresLine(figures)}${pace(before, time, figures)}`,
+          )
+        before = { time, figures }
+        await out.flush()
+      }
+    })
+  })
+}
+
+function isSame(before: QueueStats, now: QueueStats): boolean {
+  // Its age grows by itself.
+  const { oldestAge: _, ...figures } = before
+  return Object.entries(figures).every(([name, value]) => now[name as keyof QueueStats] === value)
+}
+
+function figuresLine({ depth, ready, delayed, inFlight, dead }: QueueStats): string {
+  return `${depth} waiting (${ready} ready, ${delayed} delayed, ${inFlight} in flight), ${dead} dead`
+}
+
+function pace(
+  before: { readonly time: number; readonly figures: QueueStats } | undefined,
+  time: number,
+  { sent, acked }: QueueStats,
+): string {
+  if (before === undefined || time <= before.time) return ''
+  const seconds = (time - before.time) / 1000
+  return `, ${showCount((sent - before.figures.sent) / seconds)} sent and ${showCount((acked - before.figures.acked) / seconds)} done a second`
+}
+
+function receiveFrom(queue: Queue, max: number, wait: number): Promise<Message[]> {
+  return queue.receive({ max, wait, signal: stopSignal }).catch((error: unknown) => {
+    if (stopSignal.aborted) return []
+    throw error
+  })
+}
+
 function peek(): Command {
   const made = command('peek <queue>', 'print messages without taking them', 'kv-cli queue peek mails --max 10')
   made.addOption(countOption('--max <n>', 'no more than this many').default(1))
   return withJson(made).action(async (name: string, _: unknown, self: Command) => {
     const options = self.optsWithGlobals<MessageOptions>()
-    await reading(
-      options,
-      async (store) => {
-        for (const { id, body } of await knownQueue(store as MessageStore, name).peek({ max: options.max })) {
-          if (options.json) out.json({ id, body: jsonBody(body) })
-          else out.line(`${id}\t${shownBody(body)}`)
-        }
-      },
-      'messages',
-    )
+    await readingMessages(options, async (store) => {
+      for (const { id, body } of await knownQueue(store, name).peek({ max: options.max })) {
+        if (options.json) out.json({ id, body: jsonBody(body) })
+        else out.line(`${id}\t${shownBody(body)}`)
+      }
+    })
   })
 }
 
@@ -145,23 +247,15 @@ function stats(): Command {
   const made = command('stats [queue]', 'figures of a queue, or of all', 'kv-cli queue stats')
   return withJson(made).action(async (name: string | undefined, _: unknown, self: Command) => {
     const options = self.optsWithGlobals<MessageOptions>()
-    await reading(
-      options,
-      async (given) => {
-        const store = given as MessageStore
-        for (const each of name === undefined ? store.queueNames() : [name]) {
-          const figures = knownQueue(store, each).stats()
-          if (options.json) out.json({ queue: each, ...figures })
-          else {
-            const { depth, ready, delayed, inFlight, dead } = figures
-            out.line(
-              `${each}\t${depth} waiting (${ready} ready, ${delayed} delayed, ${inFlight} in flight), ${dead} dead`,
-            )
-          }
+    await readingMessages(options, async (store) => {
+      for (const each of name === undefined ? store.queueNames() : [name]) {
+        const figures = knownQueue(store, each).stats()
+        if (options.json) out.json({ queue: each, ...figures })
+        else {
+          out.line(`${each}\t${figuresLine(figures)}`)
         }
-      },
-      'messages',
-    )
+      }
+    })
   })
 }
 
@@ -184,8 +278,7 @@ function purge(): Command {
   return withYes(withJson(made), 'do it').action(async (name: string, _: unknown, self: Command) => {
     const options = self.optsWithGlobals<MessageOptions>()
     if (!options.yes) {
-      const count = async (store: unknown): Promise<number> => knownQueue(store as MessageStore, name).stats().depth
-      const depth = await reading(options, count, 'messages')
+      const depth = await readingMessages(options, async (store) => knownQueue(store, name).stats().depth)
       throw usage(
         `This would remove ${plural(depth, 'message')} of '${name}' in ${pathOf(options)}; add --yes to do it`,
       )
