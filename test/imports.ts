@@ -20,7 +20,7 @@ const FLOORS: Record<string, number> = {
   'src/tree': 4,
   'src/store': 5,
   'src/queue': 6,
-  'src/shard': 6,
+  'src/shard': 7,
   'src/faces': 7,
   tools: 9,
   bench: 9,

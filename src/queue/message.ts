@@ -77,6 +77,11 @@ export class Message<T = unknown> implements Acknowledgeable {
     this.mailbox.extend(this, ms)
   }
 
+  /** Nobody has looked at it: as if it had never been handed out. @internal */
+  release(): void {
+    if (!this.isSettled) this.mailbox.dispatcher.release(this.entry)
+  }
+
   /** @internal */
   partOfAck(): BatchPart {
     return this.mailbox.ackPart(this)

@@ -56,6 +56,12 @@ export class Database<K = string, V = string> extends Store<K, V> {
     return this.post.namesOf('queue')
   }
 
+  /** The names of what was ever written to. @internal */
+  messageNames(): { queues: string[]; topics: string[]; logs: string[] } {
+    const { post } = this
+    return { queues: post.namesOf('queue'), topics: post.namesOf('topic'), logs: post.namesOf('log') }
+  }
+
   /**
    * A topic of that name; it comes into being with its first message.
    *

@@ -1,17 +1,21 @@
 import { Found } from '../bytes/cursor.js'
 import { invalid } from '../bytes/errors.js'
-import type { Database } from '../store/database.js'
+import type { Database } from '../queue/messaging-database.js'
+import { type BatchPart, encodeParts, outcomeOf } from '../store/batch-part.js'
 import { copyBytes } from '../store/encoding.js'
 import { isInternal } from '../store/internal-trees.js'
 import { Keyspace } from '../store/keyspace.js'
 import { putTree, treeByteBound } from '../store/operations.js'
 import type { Reader } from '../store/reader.js'
+import { RecordWriter } from '../store/record-writer.js'
 import type { Isolation } from '../store/transaction.js'
 import type { TreeState } from '../store/tree-state.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { TreeOptions } from '../tree/tree-options.js'
+import { LocalMail } from './local-mail.js'
 import { LocalReads } from './local-reads.js'
 import { LocalTransaction } from './local-transaction.js'
+import type { MailOperation } from './mail.js'
 import type {
   Row,
   Shard,
@@ -33,9 +37,17 @@ const MOST_COUNTED_KEYS = 500_000
 
 const ALL: KeyRange = { start: new Uint8Array(0), end: undefined }
 
+const NO_MAIL: readonly MailOperation[] = []
+
+/** What a commit tells its parts; nothing where there are none. */
+function outcomes(parts: readonly BatchPart[]): [] | [ReturnType<typeof outcomeOf>] {
+  return parts.length === 0 ? [] : [outcomeOf(parts)]
+}
+
 /** A shard that is a store of its own on this thread. */
 export class LocalShard extends LocalReads implements Shard {
   readonly db: Database<Bytes, Bytes>
+  readonly mail: LocalMail
   private readonly handles = new Map<string, Keyspace<Bytes, Bytes>>()
   private readonly declared = new Map<string, TreeOptions>()
 
@@ -43,6 +55,7 @@ export class LocalShard extends LocalReads implements Shard {
   constructor(db: Database<Bytes, Bytes>) {
     super()
     this.db = db
+    this.mail = new LocalMail(db)
     this.handles.set('', db)
   }
 
@@ -103,18 +116,33 @@ export class LocalShard extends LocalReads implements Shard {
     })
   }
 
-  write(operations: readonly ShardOperation[], options: ShardWriteOptions): Promise<void> {
+  /** The mail, for callers in another thread. */
+  mailOf(): LocalMail {
+    return this.mail
+  }
+
+  write(
+    operations: readonly ShardOperation[],
+    options: ShardWriteOptions,
+    mail: readonly MailOperation[] = NO_MAIL,
+  ): Promise<void> {
     try {
-      const { end, count } = this.encode(operations)
-      return this.db.engine.pipeline.commit(end, count, options.sync)
+      const parts = this.mail.parts(mail)
+      const { end, count } = this.encode(operations, parts)
+      return this.db.engine.pipeline.commit(end, count, options.sync, ...outcomes(parts))
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  writeSync(operations: readonly ShardOperation[], options: ShardWriteOptions): void {
-    const { end, count } = this.encode(operations)
-    this.db.engine.pipeline.commitSync(end, count, options.sync)
+  writeSync(
+    operations: readonly ShardOperation[],
+    options: ShardWriteOptions,
+    mail: readonly MailOperation[] = NO_MAIL,
+  ): void {
+    const parts = this.mail.parts(mail)
+    const { end, count } = this.encode(operations, parts)
+    this.db.engine.pipeline.commitSync(end, count, options.sync, ...outcomes(parts))
   }
 
   begin(isolation: Isolation): ShardTransaction {
@@ -184,11 +212,11 @@ export class LocalShard extends LocalReads implements Shard {
   }
 
   /** Puts the operations into the log's memory as one record. */
-  private encode(operations: readonly ShardOperation[]): { end: number; count: number } {
+  private encode(operations: readonly ShardOperation[], parts: readonly BatchPart[]): { end: number; count: number } {
     const { pipeline } = this.db.engine
     const states: TreeState[] = []
     const created: TreeState[] = []
-    let bound = 0
+    let bound = parts.reduce((sum, part) => sum + part.byteBound, 0)
     for (const operation of operations) {
       const { state } = this.keyspace(operation.space)
       states.push(state)
@@ -203,7 +231,11 @@ export class LocalShard extends LocalReads implements Shard {
     const { bytes } = pipeline
     for (const state of created) offset = putTree(bytes, offset, state)
     for (const [i, operation] of operations.entries()) offset = putOperation(bytes, offset, states[i]!, operation)
-    return { end: offset, count: created.length + operations.length }
+    const count = created.length + operations.length
+    if (parts.length === 0) return { end: offset, count }
+    const record = new RecordWriter(bytes, offset, created, count)
+    encodeParts(parts, record)
+    return { end: record.end, count: record.count }
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { CURRENT, holdsStoreData } from '../tree/file-names.js'
+import { MailRoutes } from './mail-routes.js'
 import { read } from './mover.js'
 import { destroyPlace, type OpenedShard, openPlace, settleMark } from './open-shard.js'
 import { Ownership } from './ownership.js'
@@ -207,6 +208,8 @@ async function assemble(
     layout = { ...layout, retired: [] }
     await directory.putLayout(layout)
   }
+  const emptying = new Map<string, Shard>()
+  for (const place of layout.emptying ?? []) emptying.set(place.name, await openOne(place, false, epoch))
   const frontier = directory.progress()?.frontier
   const ownership =
     plan === undefined
@@ -218,7 +221,8 @@ async function assemble(
             ? { space: frontier.space, upTo: frontier.upTo === null ? undefined : read(frontier.upTo) }
             : undefined,
         )
-  const group = new ShardGroup(ownership, shards, {
+  const group = new ShardGroup(ownership, shards, new MailRoutes(directory), {
+    onEmptied: (name, shard) => rebalancer.dropEmptied(name, shard),
     beforeClose: () => rebalancer.stop(),
     afterClose: () => directory.close(),
   })
@@ -237,6 +241,9 @@ async function assemble(
     },
     layout,
   )
+  for (const [name, shard] of emptying) group.mail.keep(name, shard)
+  // Mail of shards in threads is asked for with calls that wait: only where there is something to find out.
+  if (emptying.size > 0 || !group.mail.routes.isSettled) group.mail.sweep()
   rebalancer.resume()
   return { group, directory, rebalancer }
 }

@@ -1,6 +1,6 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
-import { open } from '../store/database.js'
+import { open } from '../queue/messaging-database.js'
 import { destroy } from '../store/destroy.js'
 import { LocalShard } from './local-shard.js'
 import { OWNERSHIP_FOLDER, OwnershipDirectory, type ShardPlace } from './ownership-directory.js'
@@ -71,7 +71,7 @@ export async function settleMark(
   if (mark !== undefined) checkMark(mark, expected, path)
   else if (!isNew)
     throw invalid(`${path} holds a store that is no shard, not shard '${expected.name}'; nothing was changed`)
-  else if (opened.shard.spaces().length > 0) {
+  else if (opened.shard.spaces().length + opened.shard.mail.names().queues.length > 0) {
     throw invalid(
       `${path} holds a store with keys already, so it cannot become shard '${expected.name}'; take an empty directory`,
     )
@@ -84,7 +84,12 @@ export async function destroyPlace(fs: FileSystem, path: string): Promise<void> 
   if (fs.statusSync(`${path}/${OWNERSHIP_FOLDER}`) !== undefined) {
     const directory = await OwnershipDirectory.open(fs, path, false)
     const layout = directory.layout()
-    const places = [...(layout?.shards ?? []), ...(layout?.retired ?? []), ...(directory.plan()?.joining ?? [])]
+    const places = [
+      ...(layout?.shards ?? []),
+      ...(layout?.retired ?? []),
+      ...(layout?.emptying ?? []),
+      ...(directory.plan()?.joining ?? []),
+    ]
     await directory.close()
     for (const place of places) await destroyPlace(fs, place.path ?? `${path}/${place.name}`)
     // The directory goes last: a destruction that was interrupted can be repeated.

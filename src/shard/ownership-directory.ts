@@ -13,6 +13,7 @@ import type { ShardingOptions } from './shard-options.js'
  *   layout     the shards and the placement that count, with an epoch
  *   plan       present while keys move: the placement that they move to, and who joins or leaves
  *   progress   present while keys move: how far, and what the last step may have left behind
+ *   mail       where messages stand: former placements that queues still follow, and what topics and logs have settled on
  *   mark       in a store that is itself a shard: of which one (`shard-mark.ts`)
  */
 export const OWNERSHIP_FOLDER = '.ownership'
@@ -37,7 +38,22 @@ export interface Layout {
   readonly shards: readonly ShardPlace[]
   /** Shards that have left and are to be destroyed. */
   readonly retired: readonly ShardPlace[]
+  /** Shards that have left and stay until the messages in their queues are gone. */
+  readonly emptying?: readonly ShardPlace[]
 }
+
+/** Where messages stand (`mail-routes.ts`). */
+export interface MailRecord {
+  /** Oldest first: what messages followed before the placement that counts, and by queue the shards that have run empty since. */
+  readonly former: readonly {
+    readonly placement: PlacementState
+    readonly drained: Readonly<Record<string, readonly string[]>>
+  }[]
+  readonly topics: Readonly<Record<string, PlacementState>>
+  readonly logs: Readonly<Record<string, string>>
+}
+
+const NO_MAIL: MailRecord = { former: [], topics: {}, logs: {} }
 
 /** A move that was begun. */
 export interface MovePlan {
@@ -106,6 +122,15 @@ export class OwnershipDirectory {
     return this.db.getSync('progress') as MoveProgress | undefined
   }
 
+  mail(): MailRecord {
+    return (this.db.getSync('mail') as MailRecord | undefined) ?? NO_MAIL
+  }
+
+  /** Before anything is sent that relies on it. */
+  putMailSync(mail: MailRecord): void {
+    this.db.putSync('mail', mail)
+  }
+
   mark(): ShardMark | undefined {
     return this.db.getSync('mark') as ShardMark | undefined
   }
@@ -133,9 +158,10 @@ export class OwnershipDirectory {
   }
 
   /** The move is over: its target is the layout. */
-  completeSync(layout: Layout): void {
+  completeSync(layout: Layout, mail: MailRecord | undefined): void {
     this.db.batchSync([
       { type: 'put', key: 'layout', value: layout },
+      ...(mail === undefined ? [] : [{ type: 'put' as const, key: 'mail', value: mail }]),
       { type: 'del', key: 'plan' },
       { type: 'del', key: 'progress' },
     ])

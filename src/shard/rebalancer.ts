@@ -57,6 +57,8 @@ export class Rebalancer {
   private stopped = false
   private readonly departing = new Map<string, Shard>()
   private readonly retirements = new Set<Promise<void>>()
+  /** Shards that are kept for their messages: when nobody reads their keys any more. */
+  private readonly freed = new Map<string, Promise<void>>()
 
   constructor(ground: RebalanceGround, layout: Layout) {
     this.ground = ground
@@ -84,6 +86,7 @@ export class Rebalancer {
   /** Resolves when no key has to move any more; throws what stopped a move in the background. */
   async idle(): Promise<void> {
     await this.last.catch(() => {})
+    this.ground.group.mail.sweep()
     await Promise.all(this.retirements)
     if (this.failure !== undefined) throw this.failure
   }
@@ -129,7 +132,7 @@ export class Rebalancer {
       return await this.ground.openJoining(place, epoch)
     } catch (error) {
       // Nothing has moved: the plan is taken back.
-      this.ground.directory.completeSync(this.layoutInUse)
+      this.ground.directory.completeSync(this.layoutInUse, undefined)
       throw error
     }
   }
@@ -150,6 +153,7 @@ export class Rebalancer {
   private targetOf(request: RebalanceRequest): Placement {
     const target = this.settledPlacement().copy()
     request.change(target)
+    if (request.leaving !== undefined && target.shards.length > 0) this.ground.group.mail.checkLeaving(request.leaving)
     if (target.shards.length === 0) {
       throw invalid(`'${request.leaving}' is the last shard, and keys have to stand somewhere; nothing was moved`)
     }
@@ -214,9 +218,7 @@ export class Rebalancer {
       throw new SiltstoneError('SILT_NOT_OPEN', 'The store was closed while keys moved; opened again, it goes on')
     }
     for (const place of this.layoutInUse.retired) {
-      const retirement = this.retire(place)
-      this.retirements.add(retirement)
-      void retirement.finally(() => this.retirements.delete(retirement)).catch(() => {})
+      this.watch(this.retire(place))
     }
     await this.ground.markAll(this.layoutInUse.epoch)
     return report(progress, true)
@@ -226,23 +228,60 @@ export class Rebalancer {
   private complete(plan: MovePlan): void {
     const { group, directory } = this.ground
     const places = [...this.layoutInUse.shards, ...plan.joining]
+    const { mail } = group
+    const gone = places.filter(({ name }) => plan.leaving.includes(name))
+    const emptying = gone.filter(({ name }) => mail.holds(name))
     const layout: Layout = {
       ...this.layoutInUse,
       epoch: plan.epoch + 1,
       placement: plan.target,
       shards: places.filter(({ name }) => !plan.leaving.includes(name)),
-      retired: places.filter(({ name }) => plan.leaving.includes(name)),
+      retired: gone.filter((place) => !emptying.includes(place)),
+      emptying: [...(this.layoutInUse.emptying ?? []), ...emptying],
     }
-    directory.completeSync(layout)
+    const record =
+      mail.routes.isSettled && mail.names().queues.length === 0
+        ? undefined
+        : mail.routes.after(group.ownership.placement.state())
+    directory.completeSync(layout, record)
+    if (record !== undefined) mail.routes.adopt(record)
     this.layoutInUse = layout
     group.own(new Ownership(group.ownership.target!))
     for (const { name } of layout.retired) this.departing.set(name, group.shard(name))
+    for (const { name } of emptying) {
+      mail.keep(name, group.shard(name))
+      this.freed.set(name, group.leave(name))
+    }
+  }
+
+  private watch(retirement: Promise<void>): void {
+    this.retirements.add(retirement)
+    void retirement.finally(() => this.retirements.delete(retirement)).catch(() => {})
+  }
+
+  /** A shard that was kept for its messages has none any more: it goes as well. */
+  dropEmptied(name: string, shard: Shard): void {
+    this.departing.set(name, shard)
+    const place = this.layoutInUse.emptying!.find((each) => each.name === name)!
+    const drop = async (): Promise<void> => {
+      await this.freed.get(name)
+      if (this.stopped) return
+      this.departing.delete(name)
+      await shard.close()
+      await this.ground.destroy(place)
+      const { layoutInUse } = this
+      const emptying = layoutInUse.emptying!.filter((each) => each.name !== name)
+      this.layoutInUse = { ...layoutInUse, emptying }
+      await this.ground.directory.putLayout(this.layoutInUse)
+    }
+    this.watch(drop())
   }
 
   /** A shard that owns nothing any more is destroyed as soon as no snapshot and no scan reads from it. */
   private async retire(place: ShardPlace): Promise<void> {
     const { group, directory } = this.ground
     const shard = this.departing.get(place.name)!
+    group.mail.left(place.name)
     const free = group.leave(place.name)
     let isFree = false
     void free.then(() => {

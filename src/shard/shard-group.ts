@@ -3,9 +3,12 @@ import type { Isolation } from '../store/transaction.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 import { crossShard } from './cross-shard.js'
+import { GroupMail } from './group-mail.js'
 import { GroupPoint } from './group-point.js'
 import { GroupReads } from './group-reads.js'
 import { GroupTransaction } from './group-transaction.js'
+import type { MailOperation } from './mail.js'
+import type { MailRoutes } from './mail-routes.js'
 import type { Ownership } from './ownership.js'
 import type {
   Row,
@@ -34,8 +37,18 @@ class Member {
   }
 }
 
+/** What of a write goes to one shard. */
+interface Part {
+  readonly keys: ShardOperation[]
+  readonly mail: MailOperation[]
+}
+
+const NO_MAIL: readonly MailOperation[] = []
+
 /** What ends before the shards do, and what after them. */
 export interface CloseHooks {
+  /** A shard that was kept for its messages has none any more. */
+  onEmptied(name: string, shard: Shard): void
   beforeClose(): Promise<void>
   afterClose(): Promise<void>
 }
@@ -54,9 +67,17 @@ export class ShardGroup extends GroupReads implements Shard {
   observer: WriteObserver | undefined
   private readonly hooks: CloseHooks
   private closing: Promise<void> | undefined
+  readonly mail: GroupMail
 
-  constructor(ownership: Ownership, shards: ReadonlyMap<string, Shard>, hooks: CloseHooks) {
+  constructor(ownership: Ownership, shards: ReadonlyMap<string, Shard>, routes: MailRoutes, hooks: CloseHooks) {
     super()
+    this.mail = new GroupMail(routes, {
+      placement: () => this.owned.placement,
+      names: () => this.names(),
+      shard: (name) => this.shard(name),
+      checkOpen: () => this.checkOpen(),
+      onEmptied: (name, shard) => hooks.onEmptied(name, shard),
+    })
     this.owned = ownership
     this.hooks = hooks
     for (const [name, shard] of shards) this.members.set(name, new Member(shard))
@@ -74,6 +95,7 @@ export class ShardGroup extends GroupReads implements Shard {
   join(name: string, shard: Shard): void {
     for (const [space, options] of this.declared) shard.declare(space, options)
     this.members.set(name, new Member(shard))
+    this.mail.joined(name)
   }
 
   /** Takes a shard out. Resolves when nobody reads from it any more; it is not closed. */
@@ -145,14 +167,26 @@ export class ShardGroup extends GroupReads implements Shard {
 
   // Writes.
 
-  async write(operations: readonly ShardOperation[], options: ShardWriteOptions): Promise<void> {
-    const parts = this.issue(operations, options)
+  async write(
+    operations: readonly ShardOperation[],
+    options: ShardWriteOptions,
+    mail: readonly MailOperation[] = NO_MAIL,
+  ): Promise<void> {
+    const parts = this.issue(operations, options, mail)
     // All parts are issued in one turn, so that a cut sees all of them or none.
-    await Promise.all([...parts].map(([name, part]) => this.shard(name).write(part, options)))
+    await Promise.all([...parts].map(([name, part]) => this.mail.shard(name).write(part.keys, options, part.mail)))
+    // A kept shard may have given its last message away.
+    if (mail.length > 0 && [...parts.keys()].some((name) => this.mail.isEmptying(name))) this.mail.sweep()
   }
 
-  writeSync(operations: readonly ShardOperation[], options: ShardWriteOptions): void {
-    for (const [name, part] of this.issue(operations, options)) this.shard(name).writeSync(part, options)
+  writeSync(
+    operations: readonly ShardOperation[],
+    options: ShardWriteOptions,
+    mail: readonly MailOperation[] = NO_MAIL,
+  ): void {
+    for (const [name, part] of this.issue(operations, options, mail)) {
+      this.mail.shard(name).writeSync(part.keys, options, part.mail)
+    }
   }
 
   begin(isolation: Isolation): ShardTransaction {
@@ -168,22 +202,35 @@ export class ShardGroup extends GroupReads implements Shard {
   }
 
   /** Sends each operation where it belongs, and tells whoever follows. */
-  private issue(operations: readonly ShardOperation[], { atomic }: ShardWriteOptions): Map<string, ShardOperation[]> {
+  private issue(
+    operations: readonly ShardOperation[],
+    { atomic }: ShardWriteOptions,
+    mail: readonly MailOperation[],
+  ): Map<string, Part> {
     this.checkOpen()
-    const parts = new Map<string, ShardOperation[]>()
-    const add = (name: string, operation: ShardOperation): void => {
-      const part = parts.get(name)
-      if (part === undefined) parts.set(name, [operation])
-      else part.push(operation)
+    const parts = new Map<string, Part>()
+    const partOf = (name: string): Part => {
+      let part = parts.get(name)
+      if (part === undefined) parts.set(name, (part = { keys: [], mail: [] }))
+      return part
     }
+    const add = (name: string, operation: ShardOperation): void => void partOf(name).keys.push(operation)
     for (const operation of operations) {
       const { space, key } = operation
       if (operation.type === 'clear') for (const name of this.members.keys()) add(name, operation)
       else add(this.owned.ownerOf(space, key), operation)
     }
+    const placed = mail.map((operation) => this.mail.place(operation))
+    for (const { shard, operation } of placed) if (shard !== undefined) partOf(shard).mail.push(operation)
+    // What may go anywhere goes along with the rest.
+    const anywhere = [...parts.keys()].at(0) ?? (mail.length > 0 ? this.mail.anyShard() : '')
+    for (const { shard, operation } of placed) if (shard === undefined) partOf(anywhere).mail.push(operation)
     const isClear = operations.length === 1 && operations[0]!.type === 'clear'
     if (atomic && parts.size > 1 && !isClear) throw crossShard('The batch', [...parts.keys()])
-    for (const [name, part] of parts) this.members.get(name)!.writes += part.length
+    for (const [name, part] of parts) {
+      const member = this.members.get(name)
+      if (member !== undefined) member.writes += part.keys.length + part.mail.length
+    }
     this.observer?.(operations)
     return parts
   }
@@ -233,6 +280,7 @@ export class ShardGroup extends GroupReads implements Shard {
 
   private async closeAll(): Promise<void> {
     await this.hooks.beforeClose()
+    await this.mail.closeEmptying()
     const ends = await Promise.allSettled([...this.members.values()].map(({ shard }) => shard.close()))
     await this.hooks.afterClose()
     const failed = ends.find((end) => end.status === 'rejected')

@@ -1,6 +1,7 @@
 import type { Isolation } from '../store/transaction.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { TreeOptions } from '../tree/tree-options.js'
+import type { MailOperation, ShardMail } from './mail.js'
 
 /*
  * A shard as the sharded store sees it: bytes in, bytes out. A store of its own is one (`local-shard.ts`), and so is a group of
@@ -83,6 +84,8 @@ export interface ShardFigures {
 }
 
 export interface Shard extends ShardReads {
+  /** Its queues, topics and logs. */
+  readonly mail: ShardMail
   /** Settles a keyspace's options before its first write. */
   declare(space: string, options: TreeOptions): void
   /** Keyspaces that were written to. */
@@ -92,8 +95,13 @@ export interface Shard extends ShardReads {
   snapshot(): ShardPoint
   /** What stands under keys, with the moments at which it expires. */
   rowsSync(space: string, keys: readonly Uint8Array[]): (Row | undefined)[]
-  write(operations: readonly ShardOperation[], options: ShardWriteOptions): Promise<void>
-  writeSync(operations: readonly ShardOperation[], options: ShardWriteOptions): void
+  /** `mail`: messages that are sent and acknowledged in the same commit. */
+  write(
+    operations: readonly ShardOperation[],
+    options: ShardWriteOptions,
+    mail?: readonly MailOperation[],
+  ): Promise<void>
+  writeSync(operations: readonly ShardOperation[], options: ShardWriteOptions, mail?: readonly MailOperation[]): void
   begin(isolation: Isolation): ShardTransaction
   figures(): ShardFigures
   approximateSize(space: string, range: KeyRange): Promise<number>

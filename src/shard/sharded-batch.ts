@@ -1,6 +1,7 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { BatchPutOptions } from '../store/batch.js'
 import { describe } from '../store/encoding.js'
+import type { MailOperation } from './mail.js'
 import type { ShardOperation } from './shard.js'
 import type { ShardedWriteOptions, ShardedWriteTarget } from './sharded-write-target.js'
 
@@ -14,6 +15,27 @@ export type ShardedBatchOperation<K, V> =
   | { type: 'del'; key: K; keyspace?: undefined }
   | { type: 'put'; key: unknown; value: unknown; ttl?: number; keyspace: ShardedKeyspaceReference }
   | { type: 'del'; key: unknown; keyspace: ShardedKeyspaceReference }
+  | { type: 'send'; queue: ShardedTarget; body: unknown; options?: object; keyspace?: undefined }
+  | { type: 'ack'; message: ShardedReceipt; keyspace?: undefined }
+
+/** Somewhere to send messages to: a queue or a topic of the store. */
+// biome-ignore lint/suspicious/noExplicitAny: a batch mixes queues of any types, and types of functions vary both ways
+export type ShardedTarget<T = any, Options = any> = {
+  /** @internal */
+  mailOf(body: T, options: Options | undefined, home: unknown): MailOperation
+}
+
+/** A message that was received from a queue of the store. */
+export interface ShardedReceipt {
+  /** @internal */
+  mailOfAck(home: unknown): MailOperation
+}
+
+/** What a batch consists of. */
+export interface BatchContent {
+  readonly keys: ShardOperation[]
+  readonly mail: MailOperation[]
+}
 
 type PutOptions = Omit<BatchPutOptions, 'keyspace'> & { keyspace?: ShardedKeyspaceReference }
 
@@ -21,15 +43,33 @@ type PutOptions = Omit<BatchPutOptions, 'keyspace'> & { keyspace?: ShardedKeyspa
 export function batchOperations<K, V>(
   keyspace: ShardedWriteTarget<K, V>,
   operations: readonly ShardedBatchOperation<K, V>[],
-): ShardOperation[] {
+): BatchContent {
   if (!Array.isArray(operations)) throw invalid(`batch takes an array of operations, not ${describe(operations)}`)
-  return operations.map((given, i) => {
+  const content: BatchContent = { keys: [], mail: [] }
+  for (const [i, given] of operations.entries()) {
     const operation = given as ShardedBatchOperation<unknown, unknown>
     const target = keyspace.family.resolve(operation?.keyspace ?? keyspace)
-    if (operation?.type === 'put') return target.putOperation(operation.key, operation.value, operation.ttl)
-    if (operation?.type === 'del') return target.deleteOperation(operation.key)
-    throw invalid(`Operation ${i} of the batch must have type 'put' or 'del', not ${describe(operation)}`)
-  })
+    if (operation?.type === 'put') content.keys.push(target.putOperation(operation.key, operation.value, operation.ttl))
+    else if (operation?.type === 'del') content.keys.push(target.deleteOperation(operation.key))
+    else if (operation?.type === 'send')
+      content.mail.push(sendOf(keyspace, operation.queue, operation.body, operation.options))
+    else if (operation?.type === 'ack') content.mail.push(ackOf(keyspace, operation.message))
+    else {
+      const known = "'put', 'del', 'send' or 'ack'"
+      throw invalid(`Operation ${i} of the batch must have type ${known}, not ${describe(operation)}`)
+    }
+  }
+  return content
+}
+
+function sendOf(keyspace: { group: unknown }, target: ShardedTarget, body: unknown, options: unknown): MailOperation {
+  if (typeof target?.mailOf === 'function') return target.mailOf(body, options, keyspace.group)
+  throw invalid(`A message is sent to a queue or a topic of the sharded store, not to ${describe(target)}`)
+}
+
+function ackOf(keyspace: { group: unknown }, message: ShardedReceipt): MailOperation {
+  if (typeof message?.mailOfAck === 'function') return message.mailOfAck(keyspace.group)
+  throw invalid(`What is acknowledged is a message that was received here, not ${describe(message)}`)
 }
 
 /**
@@ -41,7 +81,7 @@ export function batchOperations<K, V>(
  */
 export class ShardedBatch<K, V> {
   private readonly keyspace: ShardedWriteTarget<K, V>
-  private operations: ShardOperation[] = []
+  private content: BatchContent = { keys: [], mail: [] }
   private written = false
 
   /** @internal Batches come from `store.batch()`. */
@@ -51,7 +91,7 @@ export class ShardedBatch<K, V> {
 
   /** How many operations it holds. */
   get length(): number {
-    return this.operations.length
+    return this.content.keys.length + this.content.mail.length
   }
 
   /** Sets a key when the batch is written. */
@@ -62,7 +102,7 @@ export class ShardedBatch<K, V> {
     const operation = this.target(options.keyspace).putOperation(key, value, options.ttl)
     // Bytes given to a chained batch may change before it is written.
     const owned = typeof operation.value === 'string' ? operation.value : operation.value.slice()
-    this.operations.push({ ...operation, key: operation.key.slice(), value: owned })
+    this.content.keys.push({ ...operation, key: operation.key.slice(), value: owned })
     return this
   }
 
@@ -72,14 +112,35 @@ export class ShardedBatch<K, V> {
   del(key: unknown, options: { keyspace?: ShardedKeyspaceReference } = {}): this {
     this.checkUnwritten()
     const operation = this.target(options.keyspace).deleteOperation(key)
-    this.operations.push({ ...operation, key: operation.key.slice() })
+    this.content.keys.push({ ...operation, key: operation.key.slice() })
+    return this
+  }
+
+  /**
+   * Sends a message when the batch is written. One without a group goes along with the rest of the batch; one with a group must
+   * belong to the same shard, which one tag sees to.
+   *
+   * @example
+   * const orders = store.queue('orders')
+   * await store.batch().put('order:{7}', 'open').send(orders, { order: 7 }, { group: '{7}' }).write()
+   */
+  send<T, Options>(target: ShardedTarget<T, Options>, body: T, options?: Options): this {
+    this.checkUnwritten()
+    this.content.mail.push(sendOf(this.keyspace, target, body, options))
+    return this
+  }
+
+  /** Acknowledges a message when the batch is written. */
+  ack(message: ShardedReceipt): this {
+    this.checkUnwritten()
+    this.content.mail.push(ackOf(this.keyspace, message))
     return this
   }
 
   /** Forgets everything the batch holds. */
   clear(): this {
     this.checkUnwritten()
-    this.operations = []
+    this.content = { keys: [], mail: [] }
     return this
   }
 
@@ -88,7 +149,7 @@ export class ShardedBatch<K, V> {
     this.checkUnwritten()
     this.written = true
     try {
-      await this.keyspace.commit(this.operations, options)
+      await this.keyspace.commit(this.content.keys, options, this.content.mail)
     } catch (error) {
       // Nothing of it was issued: with { atomic: false } it may be.
       if (error instanceof SiltstoneError && error.code === 'SILT_CROSS_SHARD') this.written = false
@@ -99,7 +160,7 @@ export class ShardedBatch<K, V> {
   /** The same on this thread. */
   writeSync(options?: ShardedWriteOptions): void {
     this.checkUnwritten()
-    this.keyspace.commitSync(this.operations, options)
+    this.keyspace.commitSync(this.content.keys, options, this.content.mail)
     this.written = true
   }
 

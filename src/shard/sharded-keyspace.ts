@@ -5,6 +5,7 @@ import type { PutOptions } from '../store/keyspace.js'
 import { checkSizes, expiryOf } from '../store/operations.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { type Codec, codecOf, keyBytesOf } from './codec.js'
+import type { MailOperation } from './mail.js'
 import type { ShardOperation, ShardReads, ShardWriteOptions } from './shard.js'
 import type { ShardGroup } from './shard-group.js'
 import { batchOperations, ShardedBatch, type ShardedBatchOperation } from './sharded-batch.js'
@@ -108,7 +109,8 @@ export class ShardedKeyspace<K = string, V = string> extends ShardedReader<K, V>
   /** The same on this thread. */
   batchSync(operations: readonly ShardedBatchOperation<K, V>[], options?: ShardedWriteOptions): void {
     this.group.checkOpen()
-    this.commitSync(batchOperations(this, operations), options)
+    const { keys, mail } = batchOperations(this, operations)
+    this.commitSync(keys, options, mail)
   }
 
   private async commitBatch(
@@ -116,21 +118,30 @@ export class ShardedKeyspace<K = string, V = string> extends ShardedReader<K, V>
     options: ShardedWriteOptions | undefined,
   ): Promise<void> {
     this.group.checkOpen()
-    await this.commit(batchOperations(this, operations), options)
+    const { keys, mail } = batchOperations(this, operations)
+    await this.commit(keys, options, mail)
   }
 
   /** @internal */
-  async commit(operations: readonly ShardOperation[], options: ShardedWriteOptions | undefined): Promise<void> {
+  async commit(
+    operations: readonly ShardOperation[],
+    options: ShardedWriteOptions | undefined,
+    mail: readonly MailOperation[] = [],
+  ): Promise<void> {
     this.group.checkOpen()
     const settings = this.writeOptions(options)
-    if (operations.length > 0) await this.group.write(operations, settings)
+    if (operations.length + mail.length > 0) await this.group.write(operations, settings, mail)
   }
 
   /** @internal */
-  commitSync(operations: readonly ShardOperation[], options: ShardedWriteOptions | undefined): void {
+  commitSync(
+    operations: readonly ShardOperation[],
+    options: ShardedWriteOptions | undefined,
+    mail: readonly MailOperation[] = [],
+  ): void {
     this.group.checkOpen()
     const settings = this.writeOptions(options)
-    if (operations.length > 0) this.group.writeSync(operations, settings)
+    if (operations.length + mail.length > 0) this.group.writeSync(operations, settings, mail)
   }
 
   /** @internal */

@@ -1,6 +1,9 @@
 import { systemClock } from '../bytes/clock.js'
 import { invalid } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { checkName } from '../queue/post-office.js'
+import { checkQueueOptions, type QueueOptions } from '../queue/rules.js'
+import type { TopicOptions } from '../queue/topic.js'
 import { type RangeOptions, resolveRange } from '../store/bounds.js'
 import { describe, type EncodingOption } from '../store/encoding.js'
 import { locate } from '../store/open-engine.js'
@@ -19,7 +22,10 @@ import type { RebalancePlan } from './rebalance-plan.js'
 import type { RebalanceOptions, RebalanceProgress } from './rebalancer.js'
 import { resolveSpec, type ShardedOptions, type ShardSpec } from './shard-options.js'
 import { ShardedKeyspace } from './sharded-keyspace.js'
+import { ShardedLog } from './sharded-log.js'
+import { type MailHome, ShardedQueue } from './sharded-queue.js'
 import { ShardedSnapshot } from './sharded-snapshot.js'
+import { ShardedTopic } from './sharded-topic.js'
 import { type ShardedTransaction, transactOnShard, transactOnShardSync } from './sharded-transaction.js'
 
 /** Figures of a sharded store. */
@@ -197,6 +203,56 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
   /** The names of the keyspaces that were ever written to, the default one not counted. */
   keyspaceNames(): string[] {
     return this.group.spaces().filter((name) => name !== '')
+  }
+
+  // Messages.
+
+  /**
+   * A queue of that name, dealt out over the shards by the groups of its messages. A tag in its name keeps all of it on one shard.
+   *
+   * @example
+   * const payments = store.queue('payments', { ordering: 'group' })
+   * await payments.send({ amount: 7 }, { group: 'customer:1' })
+   */
+  queue<T = unknown>(name: string, options: QueueOptions = {}): ShardedQueue<T> {
+    this.group.checkOpen()
+    checkName(name, 'queue')
+    const { rateLimit: _, ...rules } = checkQueueOptions(options, `queue '${name}'`)
+    if (rules.deadLetter === name) throw invalid(`Queue '${name}' cannot be where its own dead letters go`)
+    return new ShardedQueue<T>(name, this.group.mail.queue(name, rules), this.mailHome(), options)
+  }
+
+  /** The names of the queues that were ever written to, those of dead letters included. */
+  queueNames(): string[] {
+    return this.group.mail.names().queues
+  }
+
+  /**
+   * A topic of that name, dealt out by the keys of its messages over the shards that there are when it is first used.
+   *
+   * @example
+   * await store.topic('orders').publish({ id: 7 }, { key: 'customer:1' })
+   */
+  topic<T = unknown>(name: string, options: TopicOptions = {}): ShardedTopic<T> {
+    this.group.checkOpen()
+    checkName(name, 'topic')
+    return new ShardedTopic<T>(name, this.group.mail.topic(name, options), this.mailHome())
+  }
+
+  /**
+   * A log of that name, on one shard.
+   *
+   * @example
+   * await store.log('audit').append('somebody logged in', { sync: true })
+   */
+  log(name: string): ShardedLog {
+    this.group.checkOpen()
+    checkName(name, 'log')
+    return new ShardedLog(name, this.group.mail.log(name), this.mailHome())
+  }
+
+  private mailHome(): MailHome {
+    return { group: this.group, clock: this.family.clock, sync: this.family.sync }
   }
 
   /** Fixes the present moment, over all shards and keyspaces. Close it, or what is deleted later keeps its space. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../bytes/clock.js'
 import type { WriteOptions } from '../store/write-target.js'
+import type { MailOperation } from './mail.js'
 import type { ShardOperation } from './shard.js'
 import type { ShardGroup } from './shard-group.js'
 
@@ -28,7 +29,15 @@ export interface ShardedWriteTarget<K, V> {
   /** @internal */
   deleteOperation(key: K): ShardOperation & { type: 'del' }
   /** @internal */
-  commit(operations: readonly ShardOperation[], options: ShardedWriteOptions | undefined): Promise<void>
+  commit(
+    operations: readonly ShardOperation[],
+    options: ShardedWriteOptions | undefined,
+    mail?: readonly MailOperation[],
+  ): Promise<void>
   /** @internal */
-  commitSync(operations: readonly ShardOperation[], options: ShardedWriteOptions | undefined): void
+  commitSync(
+    operations: readonly ShardOperation[],
+    options: ShardedWriteOptions | undefined,
+    mail?: readonly MailOperation[],
+  ): void
 }

@@ -1,5 +1,5 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { open } from '../store/database.js'
+import { open } from '../queue/messaging-database.js'
 import { LocalShard } from './local-shard.js'
 import {
   errorOf,

@@ -1,6 +1,7 @@
 import type { Isolation } from '../store/transaction.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { TreeOptions } from '../tree/tree-options.js'
+import type { MailOperation } from './mail.js'
 import type {
   Row,
   Shard,
@@ -15,6 +16,7 @@ import type {
 } from './shard.js'
 import type { ShardMark } from './shard-mark.js'
 import type { ThreadClient } from './thread-client.js'
+import { ThreadMail, travellingMail } from './thread-mail.js'
 import { SHARD_OBJECT } from './thread-protocol.js'
 
 type Bytes = Uint8Array
@@ -124,6 +126,7 @@ class ThreadTransaction extends ThreadPoint implements ShardTransaction {
 /** A shard that is a store in a worker thread. Everything is carried out there in the order in which it was called here. */
 export class ThreadShard extends ThreadReads implements Shard {
   protected readonly object = SHARD_OBJECT
+  private openedMail: ThreadMail | undefined
 
   declare(space: string, options: TreeOptions): void {
     this.client.callSync(SHARD_OBJECT, 'declare', [space, options])
@@ -146,12 +149,26 @@ export class ThreadShard extends ThreadReads implements Shard {
     return this.client.callSync(SHARD_OBJECT, 'rowsSync', [space, keys.map(own)])
   }
 
-  write(operations: readonly ShardOperation[], options: ShardWriteOptions): Promise<void> {
-    return this.client.call(SHARD_OBJECT, 'write', [operations.map(ownOperation), options])
+  get mail(): ThreadMail {
+    this.openedMail ??= new ThreadMail(this.client, this.client.make(SHARD_OBJECT, 'mailOf', []))
+    return this.openedMail
   }
 
-  writeSync(operations: readonly ShardOperation[], options: ShardWriteOptions): void {
-    this.client.callSync(SHARD_OBJECT, 'writeSync', [operations.map(ownOperation), options])
+  write(
+    operations: readonly ShardOperation[],
+    options: ShardWriteOptions,
+    mail: readonly MailOperation[] = [],
+  ): Promise<void> {
+    const args = [operations.map(ownOperation), options, mail.map(travellingMail)]
+    return this.client.call(SHARD_OBJECT, 'write', args)
+  }
+
+  writeSync(
+    operations: readonly ShardOperation[],
+    options: ShardWriteOptions,
+    mail: readonly MailOperation[] = [],
+  ): void {
+    this.client.callSync(SHARD_OBJECT, 'writeSync', [operations.map(ownOperation), options, mail.map(travellingMail)])
   }
 
   begin(isolation: Isolation): ShardTransaction {

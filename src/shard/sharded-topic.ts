@@ -1,0 +1,229 @@
+import { invalid, SiltstoneError } from '../bytes/errors.js'
+import type { ReceiveOptions } from '../queue/queue.js'
+import type { PublishOptions, SubscribeOptions } from '../queue/topic.js'
+import type { ConsumeOptions, Handler } from '../queue/worker.js'
+import { describe } from '../store/encoding.js'
+import type { WriteOptions } from '../store/write-target.js'
+import { noOffsets } from './group-mail.js'
+import type { HandedMessage, MailOperation, RunFigures, SubscriptionPart, TopicPart } from './mail.js'
+import { ShardedMessage } from './sharded-message.js'
+import { type MailHome, receiveFrom } from './sharded-queue.js'
+import { ShardedWorker } from './sharded-worker.js'
+
+/** What `subscribe` takes: as with one store, without places by offset, which every shard counts for itself. */
+export interface ShardedSubscribeOptions<T, R = T> extends Omit<SubscribeOptions<T, R>, 'from' | 'filter' | 'map'> {
+  from?: 'earliest' | 'latest' | { time: number }
+  filter?: (message: ShardedMessage<T>) => boolean
+  map?: (message: ShardedMessage<T>) => R
+}
+
+// A subscription extends what its workers hold in this time, unless it is told otherwise: the default of a queue.
+const DEFAULT_VISIBILITY_MS = 30_000
+
+/**
+ * A topic dealt out over shards by the keys of its messages; `Topic` of a single store, with the same methods. The order of a key
+ * holds, for every subscription and every replay.
+ *
+ * @example
+ * const orders = store.topic('orders')
+ * await orders.publish({ id: 7 }, { key: 'customer:1' })
+ * const billing = orders.subscribe('billing', { from: 'earliest' })
+ * for (const message of await billing.receive({ max: 10 })) await message.ack()
+ * await billing.close()
+ */
+export class ShardedTopic<T = unknown> {
+  readonly name: string
+  private readonly part: TopicPart
+  private readonly home: MailHome
+
+  /** @internal Topics come from `store.topic()`. */
+  constructor(name: string, part: TopicPart, home: MailHome) {
+    this.name = name
+    this.part = part
+    this.home = home
+  }
+
+  /** Appends a message on the shard of its key, or of the topic's name where it has none. */
+  async publish(body: T, options: PublishOptions = {}): Promise<{ id: string; offset: number }> {
+    const { sync, ...message } = options
+    const [published] = await this.publishMany([{ body, ...message }], sync === undefined ? {} : { sync })
+    return published!
+  }
+
+  /** Appends many in one commit; those of several shards only with `{ atomic: false }`. */
+  async publishMany(
+    items: readonly ({ body: T } & Omit<PublishOptions, 'sync'>)[],
+    options: WriteOptions & { atomic?: boolean } = {},
+  ): Promise<{ id: string; offset: number }[]> {
+    if (!Array.isArray(items)) throw invalid(`publishMany takes an array of { body, …options }, not ${describe(items)}`)
+    if (items.length === 0) return []
+    return this.part.publishMany(items, { sync: this.home.sync, ...options })
+  }
+
+  /** A durable subscription, with a cursor on every shard. */
+  subscribe<R = T>(name: string, options: ShardedSubscribeOptions<T, R> = {}): ShardedSubscription<R> {
+    if (typeof name !== 'string' || name === '') throw invalid(`A subscription needs a name, not ${describe(name)}`)
+    const { filter, map, ...rest } = options
+    for (const [option, value] of Object.entries({ filter, map })) {
+      if (value !== undefined && typeof value !== 'function') {
+        throw invalid(`Option ${option} must be a function, not ${describe(value)}`)
+      }
+    }
+    const { from } = rest
+    if (typeof from === 'object' && 'offset' in from) throw noOffsets()
+    const part = this.part.subscribe(name, rest as SubscribeOptions<unknown>)
+    const reading = { filter, map } as Reading<R>
+    const visibilityMs = rest.visibilityTimeout ?? DEFAULT_VISIBILITY_MS
+    return new ShardedSubscription<R>(`${this.name}/${name}`, part, this.home, reading, {
+      isAtMostOnce: rest.delivery === 'at-most-once',
+      visibilityMs,
+    })
+  }
+
+  /** The names of the subscriptions that are kept. */
+  subscriptionNames(): string[] {
+    return this.part.subscriptionNames()
+  }
+
+  /** Forgets a subscription and its cursors. Says whether it was there. */
+  unsubscribe(name: string, options: WriteOptions = {}): Promise<boolean> {
+    return this.part.unsubscribe(name, options)
+  }
+
+  /** Messages that no shard keeps any more, all that were published, and the bytes of those in between. */
+  stats(): RunFigures {
+    return this.part.stats()
+  }
+
+  /** @internal */
+  mailOf(body: T, options: PublishOptions | undefined, home: unknown): MailOperation {
+    if (home !== this.home.group) throw invalid('A batch takes messages of its own store only')
+    return { type: 'publish', topic: this.name, body, message: options ?? {} }
+  }
+}
+
+interface Reading<R> {
+  readonly filter: ((message: ShardedMessage) => boolean) | undefined
+  readonly map: ((message: ShardedMessage) => R) | undefined
+}
+
+/** One reader of a topic over shards, however many consumers share its work. */
+export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMessage<T>> {
+  /** Its topic's name, a slash, and its own. */
+  readonly name: string
+  private readonly part: SubscriptionPart
+  private readonly home: MailHome
+  private readonly reading: Reading<T>
+  private readonly isAtMostOnce: boolean
+  private readonly visibilityMs: number
+  private readonly closing = new AbortController()
+  private readonly workers = new Set<ShardedWorker<ShardedMessage<T>>>()
+
+  /** @internal Subscriptions come from `topic.subscribe()`. */
+  constructor(
+    name: string,
+    part: SubscriptionPart,
+    home: MailHome,
+    reading: Reading<T>,
+    { isAtMostOnce, visibilityMs }: { isAtMostOnce: boolean; visibilityMs: number },
+  ) {
+    this.name = name
+    this.part = part
+    this.home = home
+    this.reading = reading
+    this.isAtMostOnce = isAtMostOnce
+    this.visibilityMs = visibilityMs
+  }
+
+  /** Takes messages, or waits for the first. */
+  async receive(options: ReceiveOptions = {}): Promise<ShardedMessage<T>[]> {
+    this.checkOpen()
+    const { signal } = options
+    const ends = signal === undefined ? this.closing.signal : AbortSignal.any([signal, this.closing.signal])
+    for (;;) {
+      const handed = await receiveFrom(this.part, { ...options, signal: ends })
+      const messages = (await Promise.all(handed.map((each) => this.open(each)))).filter((each) => each !== undefined)
+      // Those that the filter did not want do not end the wait.
+      if (messages.length > 0 || handed.length === 0) return messages
+    }
+  }
+
+  /** Feeds messages to a function, as with a queue. */
+  consume(handler: Handler<ShardedMessage<T>>, options: ConsumeOptions = {}): ShardedWorker<ShardedMessage<T>> {
+    this.checkOpen()
+    if (typeof handler !== 'function') throw invalid(`consume takes a function, not ${describe(handler)}`)
+    const source = {
+      receive: (wait: ReceiveOptions) => this.receive(wait),
+      release: (message: ShardedMessage<T>) => {
+        if (!this.isAtMostOnce) this.part.release([message.receipt])
+      },
+    }
+    const worker = new ShardedWorker(source, handler, options, this.home.clock, this.visibilityMs)
+    this.workers.add(worker)
+    return worker
+  }
+
+  /** One message after the other, for as long as the subscription is open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ShardedMessage<T>, void, undefined> {
+    const { signal } = this.closing
+    while (!signal.aborted) {
+      try {
+        yield* await this.receive({ wait: Number.POSITIVE_INFINITY })
+      } catch (error) {
+        if (signal.aborted) return
+        throw error
+      }
+    }
+  }
+
+  /** How many messages of the topic it has not done with yet. */
+  lag(): number {
+    this.checkOpen()
+    return this.part.lag()
+  }
+
+  /** Goes to another place on every shard: back to replay, on to skip. An offset names no place here. */
+  async seek(to: { time: number } | 'earliest' | 'latest', options: WriteOptions = {}): Promise<void> {
+    this.checkOpen()
+    await this.part.seek(to, options)
+  }
+
+  /** Ends its loops and workers and gives back what was not acknowledged. The cursors stay. */
+  async close(): Promise<void> {
+    if (this.closing.signal.aborted) return
+    this.closing.abort()
+    await Promise.all([...this.workers].map((worker) => worker.stop()))
+    await this.part.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async open(handed: HandedMessage): Promise<ShardedMessage<T> | undefined> {
+    const { filter, map } = this.reading
+    const make = <B>(body: B): ShardedMessage<B> => new ShardedMessage(this.part, this.home.group, handed, body)
+    const original = make(handed.body)
+    if (this.isAtMostOnce) original.settle()
+    try {
+      if (filter !== undefined && !filter(original)) {
+        if (!this.isAtMostOnce) await original.ack()
+        return undefined
+      }
+      if (map === undefined) return original as ShardedMessage<T>
+      const mapped = make(map(original))
+      if (this.isAtMostOnce) mapped.settle()
+      return mapped
+    } catch (error) {
+      // It fails like a handler that throws: tried again, and dead after so many times.
+      const reason = error instanceof Error ? error.message : String(error)
+      if (!this.isAtMostOnce) await original.nack({ reason })
+      return undefined
+    }
+  }
+
+  private checkOpen(): void {
+    if (!this.closing.signal.aborted) return
+    throw new SiltstoneError('SILT_NOT_OPEN', `The subscription '${this.name}' is closed; subscribe again`)
+  }
+}
