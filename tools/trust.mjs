@@ -14,7 +14,7 @@ const KINDS = {
   },
   kill: {
     variable: 'SILTSTONE_KILL_ROUNDS',
-    files: ['simulation/kill', 'store/transactions/bank', 'queue/orders'],
+    files: ['simulation/kill', 'store/transactions/bank', 'queue/orders', 'queue/hours'],
     rounds: '1000',
   },
 }

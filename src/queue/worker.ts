@@ -89,7 +89,7 @@ export class Worker<M extends Message> {
       }
       try {
         const wait = { max: free, waitMs: Number.POSITIVE_INFINITY, signal }
-        this.held.push(...(await this.mailbox.dispatcher.receive(this.reader, wait)))
+        this.hold(await this.mailbox.dispatcher.receive(this.reader, wait))
       } catch (error) {
         if (signal.aborted || isFinal(error)) return
         await this.pause()
@@ -97,6 +97,16 @@ export class Worker<M extends Message> {
       }
       this.extendLater()
       this.startHandlers()
+    }
+  }
+
+  /** Its time counts from here: it was handed out some turns ago, and the loop may have stood still since. */
+  private hold(messages: readonly M[]): void {
+    const { delivery } = this.mailbox
+    const deadline = delivery.post.clock.now() + delivery.rules.visibilityTimeout
+    for (const message of messages) {
+      if (!message.isSettled) delivery.extend(message.entry, deadline)
+      this.held.push(message)
     }
   }
 

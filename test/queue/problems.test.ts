@@ -252,6 +252,25 @@ describe('problem 5, dead consumers', () => {
   })
 })
 
+describe('problem 5, dead consumers, seen late', () => {
+  it('counts the time of a handler from its start, though the loop stood still since the message was handed out', async () => {
+    await using store = await TestStore.open()
+    const q = store.db.queue('q', { visibilityTimeout: 1000 })
+    await q.send('a', { delay: 1000 })
+    let finish!: () => void
+    const worker = q.consume(() => new Promise<void>((resolve) => (finish = resolve)))
+    await settled()
+    // Handed out after 1000 ms; nobody gets a turn before 1900.
+    await store.advance(1900)
+    await store.advance(300)
+    expect(q.stats()).toMatchObject({ inFlight: 1, redelivered: 0 })
+    finish()
+    await settled()
+    expect(q.stats()).toMatchObject({ acked: 1 })
+    await worker.stop()
+  })
+})
+
 describe('problem 6, overflow', () => {
   it('lets messages expire by their own ttl or the one of the queue, though nobody receives', async () => {
     await using store = await TestStore.open()
