@@ -23,6 +23,7 @@ export class Admission {
 
   private readonly clock: Clock
   private readonly directory: string
+  private readonly catchUp: () => void
   private readonly stallsByReason = new Map<string, { count: number; totalMs: number }>()
   private bytesPerMs = Number.POSITIVE_INFINITY
   private reason = ''
@@ -30,9 +31,11 @@ export class Admission {
   private owedMs = 0
   private paidUntil = 0
 
-  constructor(clock: Clock, directory: string) {
+  /** `catchUp` takes note of whatever has ended meanwhile and may end a slow-down. */
+  constructor(clock: Clock, directory: string, catchUp: () => void) {
     this.clock = clock
     this.directory = directory
+    this.catchUp = catchUp
   }
 
   /** Takes note of a new debt. It moves only when a segment is sealed and when a flush or a compaction ends, so writes do not ask. */
@@ -72,10 +75,12 @@ export class Admission {
     })
   }
 
-  /** The same for a writer that owns the thread: it sleeps. */
+  /** The same for a writer that owns the thread: it sleeps. No event tells it that a flush has ended, so it asks before it does. */
   chargeSync(bytes: number): void {
     if (this.bytesPerMs === Number.POSITIVE_INFINITY) return
     this.charge(bytes)
+    if (this.owedMs < 1) return
+    this.catchUp()
     const delayMs = this.delayMs()
     if (delayMs > 0) Atomics.wait(SLEEP, 0, 0, delayMs)
   }

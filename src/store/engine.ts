@@ -131,7 +131,7 @@ export class Engine {
     this.retainedInUse = parts.retained
     this.pins = parts.pins
     this.lock = parts.lock
-    this.admission = new Admission(parts.clock, parts.directory)
+    this.admission = new Admission(parts.clock, parts.directory, () => this.forest.installEnded())
     for (const tree of parts.forest.trees.values()) this.learn(new TreeState(tree.id, tree.name, tree.options, tree))
   }
 

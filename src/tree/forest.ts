@@ -209,6 +209,16 @@ export class Forest {
     this.writer.flushes.waitSync()
   }
 
+  /**
+   * Installs what flushes and compactions have finished, without waiting for more than the manifest's sync. A writer that does not
+   * give up its turn would else be slowed down for flushes that ended long ago.
+   */
+  installEnded(): void {
+    const { jobs, manifest } = this.writer.grove
+    jobs.settleEnded()
+    manifest.settleSync()
+  }
+
   /** Compacts a range whether that is due or not: 'minor' its runs of level 0 into one, 'major' everything in it. */
   compactRange(tree: Tree, { range, kind }: { range: KeyRange; kind: 'minor' | 'major' }): Promise<void> {
     return this.writer.compactions.request(tree, range, kind)

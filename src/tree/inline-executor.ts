@@ -31,6 +31,9 @@ export class InlineExecutor implements Executor {
     while (!this.settle(this.queue.runSlice()));
   }
 
+  /** What has ended here has settled in the same turn. */
+  settleEnded(): void {}
+
   async close(): Promise<void> {
     if (this.turn !== undefined) clearImmediate(this.turn)
     this.turn = undefined

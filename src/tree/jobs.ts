@@ -99,6 +99,11 @@ export class Jobs {
     this.executor.waitSync()
   }
 
+  /** Hears of the jobs that have ended already. */
+  settleEnded(): void {
+    this.executor.settleEnded()
+  }
+
   /** Resolves when something has changed since the call: a job has ended, or its tables became visible. */
   change(): Promise<void> {
     return new Promise((resolve) => this.waiting.push(resolve))

@@ -51,6 +51,12 @@ export class WorkerExecutor implements Executor {
     else this.settle(outcome)
   }
 
+  settleEnded(): void {
+    for (let outcome = this.thread?.receiveEnded(); outcome !== undefined; outcome = this.thread?.receiveEnded()) {
+      this.settle(outcome)
+    }
+  }
+
   async close(): Promise<void> {
     this.closed = true
     this.pending.clear()
@@ -142,6 +148,11 @@ class WorkerThread {
       if (now === slices) return undefined
       slices = now
     }
+  }
+
+  /** An outcome that is there already. */
+  receiveEnded(): JobOutcome | undefined {
+    return receiveMessageOnPort(this.port)?.message as FromWorker | undefined
   }
 
   /** Lets the worker stop its jobs and remove what they wrote. */

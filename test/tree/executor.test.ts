@@ -71,6 +71,23 @@ describe('the executors', () => {
     },
   )
 
+  it('let a flush that has ended be installed without a turn of the event loop', async () => {
+    const directory = temporaryDirectory()
+    const fixture = await ForestFixture.open({ fs: diskFileSystem, directory, executor: 'worker' })
+    for (let i = 0; i < 200; i++) fixture.segment.put(1, `key ${i}`, 'value')
+    let isInstalled = false
+    void fixture.startFlush(() => {
+      isInstalled = true
+    })
+    const sleep = new Int32Array(new SharedArrayBuffer(4))
+    for (let looks = 0; looks < 5000 && !isInstalled; looks++) {
+      fixture.forest.installEnded()
+      Atomics.wait(sleep, 0, 0, 1)
+    }
+    expect(isInstalled).toBe(true)
+    await fixture.close()
+  })
+
   it('fail the jobs of a worker that died, and start another one', async () => {
     const directory = temporaryDirectory()
     const layout = { blockBytes: 4096, restartInterval: 16, filterBitsPerKey: 10 }
