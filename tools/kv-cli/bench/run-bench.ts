@@ -11,8 +11,6 @@ export interface BenchOptions {
   readonly valueBytes: number
   readonly rounds: number
   readonly only: RegExp | undefined
-  /** Undefined: whoever is installed. */
-  readonly stores: readonly string[] | undefined
   readonly signal: AbortSignal
   onStep(store: string, workload: string, round: number): void
 }

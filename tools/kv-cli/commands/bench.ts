@@ -63,7 +63,6 @@ function bench(): Command {
       valueBytes,
       rounds,
       only: patternOf(options.only),
-      stores: wanted,
       signal: stopSignal,
       onStep(store, workload, round) {
         if (hasProgress) process.stderr.write(`\r\x1b[Kround ${round + 1} of ${rounds}  ${store}  ${workload}`)

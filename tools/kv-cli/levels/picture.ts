@@ -37,10 +37,9 @@ export function picturesOf(state: ManifestState): Picture[] {
 
 function pictureOf(keyspace: string, tables: readonly TableMeta[]): Picture {
   const bounds = boundsOf(tables)
-  const placeOf = (key: Uint8Array | undefined): number => {
-    if (key === undefined || bounds.length < 2) return 1
-    return rank(bounds, key) / (bounds.length - 1)
-  }
+  const places = placesOf(bounds, tables)
+  const width = Math.max(1, places.at(-1) ?? 1)
+  const placeOf = (key: Uint8Array | undefined): number => (key === undefined ? 1 : places[rank(bounds, key)]! / width)
   const levels = Array.from({ length: LEVEL_COUNT }, (_, level) => {
     const here = tables.filter((table) => table.level === level)
     here.sort((a, b) => (level === 0 ? b.highestPosition - a.highestPosition : compareKeys(a.start, b.start)))
@@ -48,7 +47,7 @@ function pictureOf(keyspace: string, tables: readonly TableMeta[]): Picture {
       level,
       tables: here.map((meta) => ({
         meta,
-        from: bounds.length < 2 ? 0 : placeOf(meta.start),
+        from: placeOf(meta.start),
         to: placeOf(meta.end),
         deadShare: meta.entryCount === 0 ? 1 : meta.deletionCount / meta.entryCount,
       })),
@@ -71,6 +70,18 @@ function pictureOf(keyspace: string, tables: readonly TableMeta[]): Picture {
 function boundsOf(tables: readonly TableMeta[]): Uint8Array[] {
   const all = tables.flatMap(({ start, end }) => (end === undefined ? [start] : [start, end])).sort(compareKeys)
   return all.filter((key, i) => i === 0 || compareKeys(all[i - 1]!, key) !== 0)
+}
+
+/** Where each bound stands. Between the end of a table and the start of the next there are no keys of theirs, and so no space. */
+function placesOf(bounds: readonly Uint8Array[], tables: readonly TableMeta[]): number[] {
+  const starts = new Set(tables.map(({ start }) => rank(bounds, start)))
+  const ends = new Set(tables.flatMap(({ end }) => (end === undefined ? [] : [rank(bounds, end)])))
+  let place = 0
+  return bounds.map((_, i) => {
+    const isGap = !starts.has(i - 1) && !ends.has(i)
+    if (i > 0 && !isGap) place++
+    return place
+  })
 }
 
 function rank(bounds: readonly Uint8Array[], key: Uint8Array): number {
