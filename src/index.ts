@@ -48,7 +48,7 @@ export {
   restoreBackup,
   verifyBackup,
 } from './store/backup.js'
-export type { Batch, BatchOperation, BatchPutOptions, KeyspaceReference } from './store/batch.js'
+export type { Batch, BatchOperation, BatchPutOptions, Expiry, KeyspaceReference } from './store/batch.js'
 export type { Acknowledgeable, MessageOptions, MessageTarget } from './store/batch-part.js'
 export type { RangeOptions } from './store/bounds.js'
 export type { Change, ClearChange, Commit, DeleteChange, PutChange } from './store/changes/change.js'
@@ -84,6 +84,7 @@ export type { Reader, ReadOptions, ReadPoint } from './store/reader.js'
 export type { RecoveryReport } from './store/recover.js'
 export type { KeptFile, LostFile, RepairReport } from './store/repair/ledger.js'
 export { type RepairOptions, repair } from './store/repair.js'
+export { type ReplicateOptions, type ReplicationProgress, replicate } from './store/replicate.js'
 export type { LogRetention } from './store/retained-log.js'
 export type { Scan, ScanOptions } from './store/scan.js'
 export type { Snapshot } from './store/snapshot.js'

@@ -1,5 +1,4 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
-import type { BatchPutOptions } from '../store/batch.js'
 import { describe } from '../store/encoding.js'
 import type { MailOperation } from './mail.js'
 import type { ShardOperation } from './shard.js'
@@ -37,7 +36,7 @@ export interface BatchContent {
   readonly mail: MailOperation[]
 }
 
-type PutOptions = Omit<BatchPutOptions, 'keyspace'> & { keyspace?: ShardedKeyspaceReference }
+type PutOptions = { ttl?: number; keyspace?: ShardedKeyspaceReference }
 
 /** An array of operations as the shards take it. */
 export function batchOperations<K, V>(

@@ -1,4 +1,5 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
+import type { KeyRange } from '../tree/key-range.js'
 import {
   type Acknowledgeable,
   type BatchPart,
@@ -7,18 +8,22 @@ import {
   type MessageTarget,
   outcomeOf,
 } from './batch-part.js'
+import { isEmptyRange, ownedRange, type RangeOptions, resolveRange } from './bounds.js'
 import { describe } from './encoding.js'
 import {
   checkSizes,
+  clearByteBound,
   deleteByteBound,
-  expiryOf,
+  expiryAtOf,
   type Prepared,
   putByteBound,
+  putClear,
   putDelete,
   putPut,
   putTree,
   treeByteBound,
 } from './operations.js'
+import { checkClearOptions } from './options.js'
 import { RecordWriter } from './record-writer.js'
 import type { TreeState } from './tree-state.js'
 import type { WriteOptions, WriteTarget } from './write-target.js'
@@ -27,27 +32,41 @@ import type { WriteOptions, WriteTarget } from './write-target.js'
 // biome-ignore lint/suspicious/noExplicitAny: a batch mixes keyspaces of any types, and types of functions vary both ways
 export type KeyspaceReference = WriteTarget<any, any> | string
 
-/** One operation of `db.batch([…])`. */
+/** When what is put is gone. */
+export interface Expiry {
+  /** Milliseconds from now. */
+  ttl?: number
+  /** Or a moment, in milliseconds since 1970; one that has passed leaves nothing there. */
+  expiresAt?: number
+}
+
+/** One operation of `db.batch([…])`; those of a commit of `db.changes()` are such, too. */
 export type BatchOperation<K, V> =
-  | { type: 'put'; key: K; value: V; ttl?: number; keyspace?: undefined }
+  | ({ type: 'put'; key: K; value: V; keyspace?: undefined } & Expiry)
   | { type: 'del'; key: K; keyspace?: undefined }
-  | { type: 'put'; key: unknown; value: unknown; ttl?: number; keyspace: KeyspaceReference }
+  | ({ type: 'clear'; keyspace?: undefined; range?: undefined } & RangeOptions<K>)
+  | ({ type: 'put'; key: unknown; value: unknown; keyspace: KeyspaceReference } & Expiry)
   | { type: 'del'; key: unknown; keyspace: KeyspaceReference }
+  | ({ type: 'clear'; keyspace: KeyspaceReference; range?: undefined } & RangeOptions<unknown>)
+  // A range as bytes, exact in any encoding.
+  | { type: 'clear'; keyspace?: KeyspaceReference; range: KeyRange }
   // biome-ignore lint/suspicious/noExplicitAny: a batch mixes queues of any types, and types of functions vary both ways
   | { type: 'send'; queue: MessageTarget<any>; body: unknown; options?: MessageOptions }
   | { type: 'ack'; message: Acknowledgeable }
 
 /** What an operation of a chained batch takes. */
-export interface BatchPutOptions {
-  ttl?: number
+export interface BatchPutOptions extends Expiry {
   keyspace?: KeyspaceReference
 }
+
+/** In the place of an expiry: the operation removes the range from its key to its value. */
+const IS_CLEAR = -1
 
 /** Operations that are prepared and wait for their record, column by column: no object per operation. */
 class Pending {
   readonly states: TreeState[] = []
   readonly keys: Prepared[] = []
-  /** `undefined` for a deletion. */
+  /** `undefined` for a deletion, and for a range without end. */
   readonly values: (Prepared | undefined)[] = []
   readonly expiries: number[] = []
   /** What takes part in the commit besides keys and values. */
@@ -74,6 +93,12 @@ class Pending {
     checkSizes(key, '')
     this.add(state, key, undefined, 0)
     this.byteBound += deleteByteBound(key)
+  }
+
+  clear(state: TreeState, range: KeyRange): void {
+    if (isEmptyRange(range)) return
+    this.add(state, range.start, range.end, IS_CLEAR)
+    this.byteBound += clearByteBound(range)
   }
 
   private add(state: TreeState, key: Prepared, value: Prepared | undefined, expiresAt: number): void {
@@ -104,11 +129,10 @@ function commitPending<K, V>(
   for (const state of created) offset = putTree(bytes, offset, state)
   const { states, keys, values, expiries, parts } = pending
   for (let i = 0; i < keys.length; i++) {
-    const value = values[i]
-    offset =
-      value === undefined
-        ? putDelete(bytes, offset, states[i]!, keys[i]!)
-        : putPut(bytes, offset, states[i]!, keys[i]!, value, expiries[i]!)
+    const [state, key, value] = [states[i]!, keys[i]!, values[i]]
+    if (expiries[i] === IS_CLEAR) offset = putClear(bytes, offset, state, rangeOf(key, value))
+    else if (value === undefined) offset = putDelete(bytes, offset, state, key)
+    else offset = putPut(bytes, offset, state, key, value, expiries[i]!)
   }
   let count = created.length + keys.length
   if (parts.length === 0) {
@@ -122,6 +146,10 @@ function commitPending<K, V>(
   if (!onThisThread) return pipeline.commit(offset, count, sync, outcomeOf(parts))
   pipeline.commitSync(offset, count, sync, outcomeOf(parts))
   return Promise.resolve()
+}
+
+function rangeOf(start: Prepared, end: Prepared | undefined): KeyRange {
+  return { start, end } as KeyRange
 }
 
 // A record's length is an integer of 31 bits, and its memory is one allocation.
@@ -142,18 +170,29 @@ export function writeOperations<K, V>(
     const operation = operations[i]! as BatchOperation<unknown, unknown>
     const target = targetOf(keyspace, (operation as { keyspace?: unknown } | undefined)?.keyspace)
     if (operation?.type === 'put') {
-      const expiresAt = expiryOf(operation.ttl, keyspace.engine.clock.now())
+      const expiresAt = expiryAtOf(operation.expiresAt, operation.ttl, keyspace.engine.clock.now())
       pending.put(target.state, target.prepareKey(operation.key), target.prepareValue(operation.value), expiresAt)
     } else if (operation?.type === 'del') pending.del(target.state, target.prepareKey(operation.key))
+    else if (operation?.type === 'clear') pending.clear(target.state, clearedBy(target, operation))
     else if (operation?.type === 'send')
       pending.join(keyspace as never, sendPart(operation.queue, operation.body, operation.options))
     else if (operation?.type === 'ack') pending.join(keyspace as never, ackPart(operation.message))
     else {
-      const known = "'put', 'del', 'send' or 'ack'"
+      const known = "'put', 'del', 'clear', 'send' or 'ack'"
       throw invalid(`Operation ${i} of the batch must have type ${known}, not ${describe(operation)}`)
     }
   }
   return commitPending(keyspace, pending, sync, onThisThread)
+}
+
+function clearedBy(
+  target: WriteTarget<unknown, unknown>,
+  operation: BatchOperation<unknown, unknown> & { type: 'clear' },
+): KeyRange {
+  if (operation.range !== undefined) return ownedRange(operation.range)
+  const { type, keyspace, range, ...bounds } = operation
+  checkClearOptions(bounds)
+  return resolveRange(target.keyEncoding, bounds)
 }
 
 function sendPart<T, O>(target: MessageTarget<T, O>, body: T, options: O | undefined): BatchPart {
@@ -193,12 +232,12 @@ export class Batch<K, V> {
   }
 
   /** Sets a key when the batch is written. */
-  put(key: K, value: V, options?: { ttl?: number }): this
+  put(key: K, value: V, options?: Expiry): this
   put(key: unknown, value: unknown, options: BatchPutOptions & { keyspace: KeyspaceReference }): this
   put(key: unknown, value: unknown, options: BatchPutOptions | undefined = {}): this {
     this.checkUnwritten()
     const target = targetOf(this.keyspace, options.keyspace)
-    const expiresAt = expiryOf(options.ttl, this.keyspace.engine.clock.now())
+    const expiresAt = expiryAtOf(options.expiresAt, options.ttl, this.keyspace.engine.clock.now())
     this.pending.put(target.state, owned(target.prepareKey(key)), owned(target.prepareValue(value)), expiresAt)
     return this
   }
@@ -230,6 +269,22 @@ export class Batch<K, V> {
   ack(message: Acknowledgeable): this {
     this.checkUnwritten()
     this.pending.join(this.keyspace as never, ackPart(message))
+    return this
+  }
+
+  /**
+   * Removes every key of a range when the batch is written: those that the batch has put before, and none that it puts later.
+   *
+   * @example
+   * await db.batch().clearRange({ prefix: 'session:' }).put('session:1', 'ada').write()
+   */
+  clearRange(range: RangeOptions<K>): this
+  clearRange(range: RangeOptions<unknown>, options: { keyspace: KeyspaceReference }): this
+  clearRange(range: RangeOptions<unknown>, options: { keyspace?: KeyspaceReference } = {}): this {
+    this.checkUnwritten()
+    const target = targetOf(this.keyspace, options.keyspace)
+    checkClearOptions(range)
+    this.pending.clear(target.state, resolveRange(target.keyEncoding, range))
     return this
   }
 

@@ -57,6 +57,20 @@ export function resolveRange<K>(encoding: Encoding<K>, options: RangeOptions<K>)
   return end !== undefined && compareKeys(start, end) >= 0 ? EMPTY_RANGE : { start, end }
 }
 
+/** A range given as its bytes, in memory of its own. */
+export function ownedRange(range: unknown): KeyRange {
+  const { start, end } = (typeof range === 'object' && range !== null ? range : {}) as Partial<KeyRange>
+  if (!(start instanceof Uint8Array) || !(end === undefined || end instanceof Uint8Array)) {
+    throw invalid(
+      `A range of bytes is { start, end } with Uint8Arrays, end undefined for no end, not ${describe(range)}`,
+    )
+  }
+  checkKeyLength(start.length)
+  // The end behind the longest key is one byte longer than that.
+  if (end !== undefined) checkKeyLength(end.length - 1)
+  return { start: start.slice(), end: end?.slice() }
+}
+
 /** The smallest key above a key; of the longest keys it is not the one with a zero behind it, which no key can have. */
 function following(key: Uint8Array): Uint8Array {
   if (key.length < LONGEST_KEY_BYTES) return successor(key)

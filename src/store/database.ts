@@ -179,13 +179,19 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
    * for await (const { position, operations } of db.changes({ since: 0, follow: false })) {
    *   for (const operation of operations) console.log(position, operation.type, operation.keyspace)
    * }
+   *
+   * @example
+   * const other = await open(':memory:', { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+   * for await (const { operations } of db.changes({ since: 0, raw: true, follow: false })) await other.batch(operations)
    */
+  changes(options: ChangesOptions & { raw: true }): PullStream<Commit<Uint8Array, Uint8Array>>
+  changes<K2 = K, V2 = V>(options?: ChangesOptions): PullStream<Commit<K2, V2>>
   changes<K2 = K, V2 = V>(options: ChangesOptions = {}): PullStream<Commit<K2, V2>> {
     const { engine } = this
     engine.checkOpen()
     checkChangesOptions(options)
-    const { since, follow = true, signal } = options
-    const feed = new ChangeFeed(engine, since, (keyspace) => this.encodingsOf(keyspace))
+    const { since, raw = false, follow = true, signal } = options
+    const feed = new ChangeFeed(engine, since, raw ? 'raw' : (keyspace) => this.encodingsOf(keyspace))
     return new PullStream(engine, feed, { follow, signal }) as PullStream<Commit<K2, V2>>
   }
 

@@ -105,6 +105,15 @@ function longValue(bytes: number): Error {
   return invalid(`A value has at most 256 MiB; this one has ${bytes} bytes. Store it in parts`)
 }
 
+/** When something expires that was given a moment for that, in milliseconds since 1970, or else a time to live from now on. */
+export function expiryAtOf(expiresAt: number | undefined, ttl: number | undefined, now: number): number {
+  if (expiresAt === undefined) return expiryOf(ttl, now)
+  if (ttl !== undefined) throw invalid('A put takes ttl or expiresAt, not both')
+  if (typeof expiresAt === 'number' && expiresAt > 0 && expiresAt <= Number.MAX_SAFE_INTEGER)
+    return Math.ceil(expiresAt)
+  throw invalid(`Option expiresAt must be a number of milliseconds since 1970 above 0, not ${describe(expiresAt)}`)
+}
+
 /** When something written now expires. */
 export function expiryOf(ttl: number | undefined, now: number): number {
   if (ttl === undefined) return 0

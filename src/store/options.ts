@@ -202,6 +202,11 @@ export function resolveKeyspaceOptions(options: object): KeyspaceOptions<unknown
   return checked(options, keyspaceChecks, 'keyspace')
 }
 
+export const handler: Check = (value, name) => {
+  if (typeof value === 'function') return value
+  throw invalid(`Option ${name} must be a function, not ${describe(value)}`)
+}
+
 const clearChecks: Record<string, Check> = { gt: asIs, gte: asIs, lt: asIs, lte: asIs, prefix: asIs, sync: flag }
 
 /** Checks the options of `clear`: what is taken for a bound and is none would remove everything. */
@@ -209,9 +214,9 @@ export function checkClearOptions(options: object): void {
   checked(options, clearChecks, 'clear')
 }
 
-const signal = having('an AbortSignal', 'addEventListener', 'throwIfAborted')
+export const signal = having('an AbortSignal', 'addEventListener', 'throwIfAborted')
 
-const changesChecks: Record<keyof ChangesOptions, Check> = { since: asIs, follow: flag, signal }
+const changesChecks: Record<keyof ChangesOptions, Check> = { since: asIs, raw: flag, follow: flag, signal }
 
 /** Checks the options of `changes`, but for the position. */
 export function checkChangesOptions(options: object): void {

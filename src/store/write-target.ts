@@ -1,3 +1,4 @@
+import type { Encoding } from './encoding.js'
 import type { Engine } from './engine.js'
 import type { TreeState } from './tree-state.js'
 
@@ -28,6 +29,8 @@ export interface WriteTarget<K, V> {
   readonly state: TreeState
   /** @internal */
   readonly family: KeyspaceFamily
+  /** @internal */
+  readonly keyEncoding: Encoding<K>
   /** @internal */
   prepareKey(key: K): string | Uint8Array
   /** @internal */

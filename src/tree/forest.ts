@@ -18,7 +18,7 @@ import { NumberLease } from './lease.js'
 import { LiveTables, missingTable } from './live-table.js'
 import { Manifest, type ManifestEnvironment } from './manifest.js'
 import { currentManifest, readManifest } from './manifest-file.js'
-import { type CleanEnd, ManifestState, type TreeRecord } from './manifest-state.js'
+import { type CleanEnd, ManifestState, type Origin, type TreeRecord } from './manifest-state.js'
 import { type Pressure, pressureOf } from './pressure.js'
 import type { TableMeta } from './table-meta.js'
 import { Tree } from './tree.js'
@@ -156,6 +156,11 @@ export class Forest {
   /** The first segment of the commit log that is not in tables as a whole; 0 before any flush. */
   get logFrom(): FileNumber {
     return this.state.logFrom
+  }
+
+  /** What the store began as a copy of, if it did. */
+  get origin(): Origin | null {
+    return this.state.origin
   }
 
   /** How the last session ended; `null` after a crash, and once this session has written an edit. */

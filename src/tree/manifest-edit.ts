@@ -16,6 +16,7 @@ import { LAST_LEVEL, type TableMeta } from './table-meta.js'
  *   logFrom   number of the first segment of the commit log that is still needed
  *   lease     { files, positions }: no number at or above these was ever used
  *   clean     { segment, end }: the store was closed in order, its log ends there
+ *   origin    { storeId, position }: the store began as a copy of that one at that position
  *
  * A table:
  *
@@ -69,6 +70,7 @@ export function decodeEdit(bytes: Uint8Array): { number: number; edit: ManifestE
     logFrom,
     lease,
     clean,
+    origin,
   } = JSON.parse(text.decode(bytes)) as EditJson
   assert(Number.isSafeInteger(number) && number > 0, 'an edit has a number')
   return {
@@ -82,6 +84,7 @@ export function decodeEdit(bytes: Uint8Array): { number: number; edit: ManifestE
       ...(logFrom !== undefined && { logFrom }),
       ...(lease && { lease }),
       ...(clean && { clean }),
+      ...(origin && { origin }),
     },
   }
 }

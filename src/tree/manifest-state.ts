@@ -25,6 +25,12 @@ export interface CleanEnd {
   readonly end: Position
 }
 
+/** What a copy is a copy of: the store with that number, with everything before the position and nothing else. */
+export interface Origin {
+  readonly storeId: number
+  readonly position: Position
+}
+
 /** One step of a store's history; what is left out stays as it is, except `clean`, which any edit takes back. */
 export interface ManifestEdit {
   readonly storeId?: number
@@ -37,6 +43,7 @@ export interface ManifestEdit {
   readonly logFrom?: FileNumber
   readonly lease?: Lease
   readonly clean?: CleanEnd
+  readonly origin?: Origin
 }
 
 /** What all edits up to one of them add up to. */
@@ -49,6 +56,8 @@ export class ManifestState {
   logFrom: FileNumber = 0
   lease: Lease = { files: 0, positions: 0 }
   clean: CleanEnd | null = null
+  /** `null` for a store that began empty. */
+  origin: Origin | null = null
 
   apply(number: number, edit: ManifestEdit): void {
     assert(number > this.edit, `manifest edit ${number} follows edit ${this.edit}`)
@@ -70,6 +79,7 @@ export class ManifestState {
     this.logFrom = edit.logFrom ?? this.logFrom
     this.lease = edit.lease ?? this.lease
     this.clean = edit.clean ?? null
+    this.origin = edit.origin ?? this.origin
   }
 
   /** The one edit that leads to this state from nothing: how a new manifest begins. */
@@ -81,6 +91,7 @@ export class ManifestState {
       logFrom: this.logFrom,
       lease: this.lease,
       ...(this.clean === null ? {} : { clean: this.clean }),
+      ...(this.origin === null ? {} : { origin: this.origin }),
     }
   }
 }

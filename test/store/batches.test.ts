@@ -24,6 +24,63 @@ describe('a batch', () => {
     expect(await db.entries().toArray()).toEqual(expected)
   })
 
+  it('removes ranges in its order: what is put before goes, what is put later stays', async () => {
+    await using db = await open(':memory:')
+    const orders = db.keyspace<number, string>('orders', { keyEncoding: 'json' })
+    await db.batch().put('a1', 'x').put('b1', 'x').put(7, 'x', { keyspace: orders }).write()
+    await db.batch([
+      { type: 'put', key: 'a2', value: 'x' },
+      { type: 'clear', prefix: 'a' },
+      { type: 'put', key: 'a3', value: 'x' },
+      { type: 'clear', gte: 7, keyspace: orders },
+      { type: 'clear', range: { start: Buffer.from('b'), end: Buffer.from('c') } },
+      { type: 'clear', gte: 'z', lt: 'y' },
+    ])
+    expect(await db.keys().toArray()).toEqual(['a3'])
+    expect(await orders.count()).toBe(0)
+    await db.batch().put('a4', 'x').clearRange({ prefix: 'a' }).put('a5', 'x').write()
+    db.batch().clearRange({}, { keyspace: orders }).put(8, 'x', { keyspace: orders }).writeSync()
+    await db.compact()
+    expect(await db.keys().toArray()).toEqual(['a5'])
+    expect(await orders.keys().toArray()).toEqual([8])
+  })
+
+  it('refuses to remove what is no range, before it writes anything', async () => {
+    await using db = await open(':memory:')
+    await db.put('a', '1')
+    const clear = (operation: object) => db.batch([{ type: 'put', key: 'b', value: '2' }, operation as never])
+    for (const operation of [
+      { type: 'clear', prefx: 'a' },
+      { type: 'clear', gte: null },
+      { type: 'clear', range: { start: 'a' } },
+      { type: 'clear', range: { start: new Uint8Array(0), end: 'b' } },
+      { type: 'clear', range: null },
+    ]) {
+      await expect(clear(operation)).rejects.toMatchObject({ code: 'SILT_INVALID_ARGUMENT' })
+    }
+    expect(await db.keys().toArray()).toEqual(['a'])
+  })
+
+  it('lets a value go at a moment, as well as after a time', async () => {
+    const clock = new ManualClock()
+    await using db = await open(':memory:', { clock })
+    const expiresAt = clock.now() + 100
+    await db.batch([
+      { type: 'put', key: 'a', value: '1', expiresAt },
+      { type: 'put', key: 'past', value: '1', expiresAt: 1 },
+      { type: 'put', key: 'b', value: '1', ttl: 100 },
+    ])
+    await db.batch().put('c', '1', { expiresAt }).write()
+    expect(await db.keys().toArray()).toEqual(['a', 'b', 'c'])
+    clock.advance(100)
+    expect(await db.count()).toBe(0)
+    for (const wrong of [{ expiresAt: 0 }, { expiresAt: Number.NaN }, { expiresAt, ttl: 5 }]) {
+      await expect(db.batch([{ type: 'put', key: 'a', value: '1', ...wrong }])).rejects.toMatchObject({
+        code: 'SILT_INVALID_ARGUMENT',
+      })
+    }
+  })
+
   it('does the same chained, and on this thread', async () => {
     await using db = await open(':memory:')
     await db.batch().put('a', '1').put('b', '2').del('a').write()

@@ -14,30 +14,43 @@ export interface ChangesOptions {
    * Left out: from now on.
    */
   since?: number | 'oldest'
+  /**
+   * Keys and values as the bytes that they are (default false), and with them what indexes, queues and topics keep in the store: everything
+   * that another store needs to be the same.
+   */
+  raw?: boolean
   /** Wait for commits that are still to come (default true), or end with the last one there is. */
   follow?: boolean
   /** Ends the loop when it aborts, with its reason. */
   signal?: AbortSignal
 }
 
+/** Who reads commits, and so how: with encodings for keys and values, or everything as it is. */
+export type FeedEncodings = ((keyspace: string) => Encodings) | 'raw'
+
 /** Reads commits off the log, a slice of it at a time: what is ahead of whoever reads them is never more than that. */
 export class ChangeFeed implements PullSource<Commit> {
   private readonly engine: Engine
-  private readonly encodingsOf: (keyspace: string) => Encodings
+  private readonly encodings: FeedEncodings
   private readonly reader: LogReader
   /** Read and not yet taken, the next one last. */
   private commits: Commit[] = []
   /** What the commit behind those could not be read for. */
   private failure: { readonly error: unknown } | undefined
 
-  constructor(engine: Engine, since: ChangesOptions['since'], encodingsOf: (keyspace: string) => Encodings) {
+  constructor(engine: Engine, since: ChangesOptions['since'], encodings: FeedEncodings) {
     this.engine = engine
-    this.encodingsOf = encodingsOf
+    this.encodings = encodings
     this.reader = new LogReader(engine, startOf(engine, since), typeof since !== 'number')
   }
 
   get isBehind(): boolean {
     return this.commits.length > 0 || this.failure !== undefined || this.reader.isBehind
+  }
+
+  /** Whether `take` has a commit at hand, which it returns without looking for it. */
+  get hasOneReady(): boolean {
+    return this.commits.length > 0
   }
 
   async take(): Promise<Commit | undefined> {
@@ -56,7 +69,7 @@ export class ChangeFeed implements PullSource<Commit> {
     const commits: Commit[] = []
     try {
       for (let record = start; record < end; record += getU32(bytes, record + 4)) {
-        const commit = readCommit(this.engine, this.encodingsOf, bytes, base, record)
+        const commit = readCommit(this.engine, this.encodings, bytes, base, record)
         if (commit !== undefined) commits.push(commit)
       }
     } catch (error) {

@@ -16,7 +16,7 @@ import {
 import { RECORD_HEADER_BYTES, recordCount } from '../../log/record.js'
 import type { KeyRange } from '../../tree/key-range.js'
 import { encodeKey } from '../bounds.js'
-import type { Encoding } from '../encoding.js'
+import { type Encoding, resolveEncoding } from '../encoding.js'
 import type { Engine } from '../engine.js'
 import { isInternal } from '../internal-trees.js'
 
@@ -66,12 +66,16 @@ export interface Encodings {
   readonly valueEncoding: Encoding<unknown>
 }
 
+const view = resolveEncoding<unknown>('view', 'keyEncoding')
+const RAW: Encodings = { keyEncoding: view, valueEncoding: view }
+
 /**
- * Makes a commit of the record at an offset: what it did to keyspaces of the user's. `undefined` where it did nothing to them.
+ * Makes a commit of the record at an offset: what it did to keyspaces of the user's, or raw: to any. `undefined` where it did nothing to
+ * them.
  */
 export function readCommit(
   engine: Engine,
-  encodingsOf: (keyspace: string) => Encodings,
+  encodings: ((keyspace: string) => Encodings) | 'raw',
   bytes: Uint8Array,
   base: Position,
   record: number,
@@ -81,8 +85,9 @@ export function readCommit(
   for (let left = recordCount(bytes, record); left > 0; left--) {
     const tree =
       operationKind(bytes, operation) === KIND_TREE ? undefined : engine.treeOf(operationTree(bytes, operation))
-    if (tree !== undefined && !isInternal(tree.name)) {
-      operations.push(readChange(bytes, operation, tree.name, encodingsOf(tree.name)))
+    if (tree !== undefined && (encodings === 'raw' || !isInternal(tree.name))) {
+      const { name } = tree
+      operations.push(readChange(bytes, operation, name, encodings === 'raw' ? RAW : encodings(name)))
     }
     operation = operationEnd(bytes, operation)
   }

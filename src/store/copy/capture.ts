@@ -86,6 +86,7 @@ export class Capture {
     const logEnd = header.base + end
     state.lease = { files: this.manifestNumber + 1, positions: logEnd }
     state.clean = { segment: header.number, end: logEnd }
+    state.origin = { storeId: this.engine.forest.storeId, position: this.position }
     return state
   }
 

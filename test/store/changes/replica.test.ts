@@ -3,50 +3,8 @@ import { type Database, MemoryFileSystem, open } from '../../../src/index.js'
 import { ManualClock } from '../../simulation/manual-clock.js'
 import { meanwhile } from '../../simulation/meanwhile.js'
 import { withSeeds } from '../../simulation/reproduce.js'
-import type { SeededRandom } from '../../simulation/seeded-random.js'
 import { applyTo, contentOf } from './replica.js'
-
-const KEYSPACES = ['', 'orders', 'users']
-
-async function writeSomething(db: Database, random: SeededRandom): Promise<unknown> {
-  const name = random.pick(KEYSPACES)
-  const keyspace = name === '' ? db : db.keyspace(name)
-  const key = (): string => `key ${random.below(60)}`
-  const value = (): string => 'v'.repeat(random.chance(0.02) ? random.below(100_000) : random.below(200))
-  switch (random.below(9)) {
-    case 0:
-      return keyspace.del(key())
-    case 1:
-      return keyspace.clear(
-        random.pick([{ gte: key(), lt: key() }, { prefix: `key ${random.below(6)}` }, { lte: key() }]),
-      )
-    case 2:
-      return keyspace.put(key(), value(), { ttl: random.between(1, 2000) })
-    case 3:
-      return db.batch(
-        Array.from({ length: random.between(1, 20) }, () =>
-          random.chance(0.7)
-            ? {
-                type: 'put' as const,
-                key: key(),
-                value: value(),
-                keyspace: db.keyspace(random.pick(['orders', 'users'])),
-              }
-            : { type: 'del' as const, key: key() },
-        ),
-      )
-    case 4:
-      return db.transaction(async (tx) => {
-        const [entry] = tx.entries({ gte: key(), limit: 1 })
-        await tx.put(key(), entry?.[0] ?? 'none')
-        await tx.del(key())
-      })
-    case 5:
-      return random.chance(0.2) ? db.flush() : random.chance(0.1) ? db.compact() : undefined
-    default:
-      return keyspace.put(key(), value(), { sync: random.chance(0.1) })
-  }
-}
+import { writeSomething } from './write-something.js'
 
 async function copy(db: Database, replica: Database, since: number): Promise<void> {
   for await (const commit of db.changes({ since, follow: false })) await applyTo(replica, commit)
