@@ -29,7 +29,8 @@ export interface RepairOptions {
  * replaces, is kept in the folder `lost` of the store.
  *
  * Says of each file what was kept of it and what was lost; a store that nothing is wrong with stays as it is. An open store is
- * refused with `SILT_LOCKED`, a directory without any file of a store with `SILT_NOT_FOUND`.
+ * refused with `SILT_LOCKED`, except for a dry run, which takes no lock and writes nothing: beside a writer it may report what is just
+ * being written. A directory without any file of a store is refused with `SILT_NOT_FOUND`.
  *
  * @example
  * const { lost } = await repair('./data', { dryRun: true })
@@ -44,7 +45,8 @@ export async function repair(path: string, options: RepairOptions = {}): Promise
   let lock: FileLock | undefined
   try {
     requireFiles(fs, directory)
-    lock = await fs.lock(directory)
+    // Who only looks stands in nobody's way, and leaves not even a lock file behind.
+    if (!dryRun) lock = await fs.lock(directory)
     return await repairLocked(fs, directory, dryRun)
   } catch (error) {
     throw ioError(error, 'repair the store in', directory)

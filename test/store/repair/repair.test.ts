@@ -18,12 +18,11 @@ describe('repair', () => {
     expect(fs.listSync('/empty')).toEqual(['notes.txt'])
   })
 
-  it('refuses an open store, a rehearsal too', async () => {
+  it('refuses an open store, which a rehearsal only looks at', async () => {
     const fs = new MemoryFileSystem()
     const db = await open('/db', { fs })
-    for (const dryRun of [false, true]) {
-      await expect(repair('/db', { fs, dryRun })).rejects.toMatchObject({ code: 'SILT_LOCKED' })
-    }
+    await expect(repair('/db', { fs })).rejects.toMatchObject({ code: 'SILT_LOCKED' })
+    expect((await repair('/db', { fs, dryRun: true })).lost).toEqual([])
     await db.close()
     expect((await repair('/db', { fs })).lost).toEqual([])
   })

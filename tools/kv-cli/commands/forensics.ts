@@ -57,8 +57,7 @@ function repairing(): Command {
       throw usage(`This would rewrite what is damaged in ${path}; see with --dry-run what, then add --yes to do it`)
     }
     const { repair } = await import('../../../src/store/repair.js')
-    const { unlockedDisk } = await import('../unlocked-disk.js')
-    const { kept, lost } = await repair(path, dryRun ? { dryRun, fs: unlockedDisk } : {})
+    const { kept, lost } = await repair(path, { dryRun })
     for (const { file, what, movedTo } of kept) {
       if (json) out.json({ file, outcome: 'kept', what, offset: null, movedTo: movedTo ?? null })
       else out.line(`kept  ${file}: ${what}${movedTo === undefined ? '' : ` (original in ${movedTo})`}`)
