@@ -30,7 +30,13 @@ export type { ShardedQueue, ShardedSendOptions } from './shard/sharded-queue.js'
 export type { ShardedReadOptions } from './shard/sharded-reader.js'
 export type { ShardedScan } from './shard/sharded-scan.js'
 export type { ShardedSnapshot } from './shard/sharded-snapshot.js'
-export { destroySharded, openSharded, type ShardedStats, ShardedStore } from './shard/sharded-store.js'
+export {
+  destroySharded,
+  openSharded,
+  type ShardedCapabilities,
+  type ShardedStats,
+  ShardedStore,
+} from './shard/sharded-store.js'
 export type { ShardedSubscribeOptions, ShardedSubscription, ShardedTopic } from './shard/sharded-topic.js'
 export type { ShardedTransaction } from './shard/sharded-transaction.js'
 export type { ShardedWorker } from './shard/sharded-worker.js'

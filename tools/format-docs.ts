@@ -45,6 +45,11 @@ const PAGES: readonly Page[] = [
     title: 'Indexes',
     sources: ['src/store/indexes/index-entry.ts', 'src/store/indexes/tuple.ts'],
   },
+  {
+    name: 'shards',
+    title: 'A sharded store',
+    sources: ['src/shard/ownership-directory.ts', 'src/shard/shard-mark.ts'],
+  },
   { name: 'integers', title: 'Integers', sources: ['src/bytes/integers.ts'] },
 ]
 

@@ -4,7 +4,7 @@ import type { ShardGroup } from './shard-group.js'
 export interface ShardBalance {
   readonly name: string
   readonly weight: number
-  /** Counted up to half a million, beyond that put in proportion to the bytes. */
+  /** Counted up to some thousands; beyond, estimated from tables and memtables: what was overwritten and not merged yet counts twice. */
   readonly keys: number
   /** About, on disk and in the log. */
   readonly bytes: number

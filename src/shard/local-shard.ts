@@ -2,6 +2,7 @@ import { Found } from '../bytes/cursor.js'
 import { invalid } from '../bytes/errors.js'
 import type { Database } from '../queue/messaging-database.js'
 import { type BatchPart, encodeParts, outcomeOf } from '../store/batch-part.js'
+import { type CheckpointReport, makeCheckpointNow } from '../store/checkpoint.js'
 import { copyBytes } from '../store/encoding.js'
 import { isInternal } from '../store/internal-trees.js'
 import { Keyspace } from '../store/keyspace.js'
@@ -10,6 +11,7 @@ import type { Reader } from '../store/reader.js'
 import { RecordWriter } from '../store/record-writer.js'
 import type { Isolation } from '../store/transaction.js'
 import type { TreeState } from '../store/tree-state.js'
+import type { VerifyReport } from '../store/verify/verification.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 import { LocalMail } from './local-mail.js'
@@ -32,8 +34,8 @@ type Bytes = Uint8Array
 
 // A record's length is an integer of 31 bits, and its memory is one allocation.
 const MOST_BATCH_BYTES = 2 ** 30
-// Counting this many keys takes some 0.1 s; beyond, the rest is put in proportion to its bytes.
-const MOST_COUNTED_KEYS = 500_000
+// Counting this many keys takes some 2 ms; where there are more, tables and memtables are asked, which takes none.
+const MOST_COUNTED_KEYS = 4096
 
 const ALL: KeyRange = { start: new Uint8Array(0), end: undefined }
 
@@ -121,6 +123,10 @@ export class LocalShard extends LocalReads implements Shard {
     return this.mail
   }
 
+  async rows(space: string, keys: readonly Bytes[]): Promise<(Row | undefined)[]> {
+    return this.rowsSync(space, keys)
+  }
+
   write(
     operations: readonly ShardOperation[],
     options: ShardWriteOptions,
@@ -149,35 +155,40 @@ export class LocalShard extends LocalReads implements Shard {
     return new LocalTransaction(this.db.engine, (space) => this.keyspace(space), isolation)
   }
 
-  /** Keys are counted up to half a million; beyond that, the count is put in proportion to the bytes. */
+  /**
+   * Where there are more than a few thousand keys they are estimated: entries of tables and memtables, less two for each deletion among
+   * those of tables. What was overwritten and is not merged yet is counted twice.
+   */
   figures(): ShardFigures {
     let keys = 0
     let bytes = 0
     for (const space of this.spaces()) {
       const { state } = this.keyspace(space)
-      const spaceBytes = state.approximateBytes(ALL)
-      bytes += spaceBytes
-      keys += this.countKeys(space, spaceBytes)
+      bytes += state.approximateBytes(ALL)
+      keys += this.estimate(state) ?? this.keyspace(space).countSync()
     }
     return { keys, bytes }
   }
 
-  private countKeys(space: string, spaceBytes: number): number {
-    const scan = this.keyspace(space).keys()
-    try {
-      let count = 0
-      let last: Bytes | undefined
-      while (count < MOST_COUNTED_KEYS) {
-        const slice = scan.nextManySync(4096)
-        if (slice.length === 0) return count
-        count += slice.length
-        last = slice.at(-1)
-      }
-      const countedBytes = this.keyspace(space).state.approximateBytes({ start: ALL.start, end: last })
-      return Math.round((count * spaceBytes) / Math.max(countedBytes, 1))
-    } finally {
-      scan.close()
+  /** About how many keys there are; `undefined` where they are quickly counted. */
+  private estimate({ tree, active, sealed }: TreeState): number | undefined {
+    let entries = 0
+    let dead = 0
+    for (const { entryCount, deletionCount } of tree?.version.metas().flat() ?? []) {
+      entries += entryCount
+      dead += deletionCount * 2
     }
+    for (const { index } of active === undefined ? sealed : [active, ...sealed]) entries += index.entryCount
+    return entries <= MOST_COUNTED_KEYS ? undefined : Math.max(0, entries - dead)
+  }
+
+  async checkpoint(directory: string): Promise<CheckpointReport> {
+    const target = this.db.placeOutside(directory)
+    return makeCheckpointNow(this.db.engine, target.fs, target.directory)
+  }
+
+  verify(): Promise<VerifyReport> {
+    return this.db.verify()
   }
 
   async approximateSize(space: string, range: KeyRange): Promise<number> {

@@ -42,6 +42,14 @@ interface MovingRow extends Row {
   readonly to: string
 }
 
+interface MovingKey {
+  readonly key: Uint8Array
+  readonly to: string
+}
+
+// Where nothing moves, as in most of a store of which one slot moves, a step goes so much farther: each ends with a sync.
+const IDLE_STEPS = 8
+
 interface Taken {
   readonly rows: readonly MovingRow[]
   readonly scanned: number
@@ -142,7 +150,7 @@ export class Mover {
       range: { start: from, end: undefined },
       reverse: false,
       limit: Number.POSITIVE_INFINITY,
-      keysOnly: false,
+      keysOnly: true,
     }
     group.drain()
     const parts = group.names().map((name) => ({ name, scan: group.shard(name).scan(space, query) }))
@@ -158,15 +166,29 @@ export class Mover {
     try {
       for (;;) {
         const slice = await scan.nextMany(SLICE)
-        for (const row of slice) {
-          const way = ownership.destinationOf(row.key)
-          if (way === undefined) continue
-          rows.push({ ...row, ...way })
-          bytes += row.key.length + row.value.length
+        const moving = new Map<string, MovingKey[]>()
+        for (const { key } of slice) {
+          const way = ownership.destinationOf(key)
+          if (way !== undefined) addTo(moving, way.from, { key, to: way.to })
+        }
+        // Only what moves is read. What is written to it from the scan on is noted, so newer values do no harm.
+        for (const [from, keys] of moving) {
+          const found = await group.shard(from).rows(
+            space,
+            keys.map(({ key }) => key),
+          )
+          for (const [i, row] of found.entries()) {
+            if (row === undefined) continue
+            rows.push({ ...row, from, to: keys[i]!.to })
+            bytes += row.key.length + row.value.length
+          }
         }
         scanned += slice.length
         if (slice.length < SLICE) return { rows, scanned, to: undefined }
-        const isEnough = rows.length >= STEP_MOVED_KEYS || bytes >= STEP_MOVED_BYTES || scanned >= STEP_SCANNED_KEYS
+        // Reads of hot data come back without a turn of the loop: others have theirs here.
+        await new Promise((resolve) => setImmediate(resolve))
+        const mostScanned = rows.length > 0 ? STEP_SCANNED_KEYS : STEP_SCANNED_KEYS * IDLE_STEPS
+        const isEnough = rows.length >= STEP_MOVED_KEYS || bytes >= STEP_MOVED_BYTES || scanned >= mostScanned
         if (isEnough) return { rows, scanned, to: successor(slice.at(-1)!.key) }
       }
     } finally {
@@ -288,10 +310,10 @@ const WHOLE = { sync: true, atomic: false }
 
 const NO_PROGRESS: MoveProgress = { frontier: null, unclean: null, keysScanned: 0, keysMoved: 0, bytesMoved: 0 }
 
-function addTo(map: Map<string, ShardOperation[]>, name: string, operation: ShardOperation): void {
-  const operations = map.get(name)
-  if (operations === undefined) map.set(name, [operation])
-  else operations.push(operation)
+function addTo<T>(map: Map<string, T[]>, name: string, value: T): void {
+  const values = map.get(name)
+  if (values === undefined) map.set(name, [value])
+  else values.push(value)
 }
 
 function pick({ key, value, expiresAt }: Row): Row {

@@ -77,7 +77,7 @@ function checkPath(fs: FileSystem, path: string, isThere: boolean, settings: Gro
   if (!settings.createIfMissing) {
     throw new SiltstoneError(
       'SILT_NOT_FOUND',
-      `There is no sharded store in ${path}; check the path, or let it be created`,
+      `There is no sharded store in ${path}; check the path, or leave out createIfMissing: false`,
     )
   }
   const status = fs.statusSync(path)
@@ -222,6 +222,8 @@ async function assemble(
             : undefined,
         )
   const group = new ShardGroup(ownership, shards, new MailRoutes(directory), {
+    checkpoint: (target) => directory.checkpoint(target),
+    verify: () => directory.verify(),
     onEmptied: (name, shard) => rebalancer.dropEmptied(name, shard),
     beforeClose: () => rebalancer.stop(),
     afterClose: () => directory.close(),

@@ -1,20 +1,38 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { type CheckpointReport, makeCheckpointNow } from '../store/checkpoint.js'
 import { type Database, open } from '../store/database.js'
+import type { VerifyReport } from '../store/verify/verification.js'
 import type { PlacementState } from './placement/placement.js'
 import type { ShardMark } from './shard-mark.js'
 import type { ShardingOptions } from './shard-options.js'
 
 /*
- * Who owns what, on disk: a small store of its own beside the shards, in `.ownership`. It gives what a directory needs and a file
- * does not: several records change as one, every change is synced, a crash at any moment leaves the one before or the one after, and
- * its lock keeps a second process out of all shards. Values are JSON.
+ * Who owns what, on disk: a small store of its own beside the shards, in the folder `.ownership`. It gives what a directory needs and a
+ * file does not: several records change as one, every change is synced, a crash at any moment leaves the one before or the one after,
+ * and its lock keeps a second process out of all shards. Each record is a key with a value in JSON; fields are added, never to change
+ * their meaning within format 1.
  *
- *   layout     the shards and the placement that count, with an epoch
- *   plan       present while keys move: the placement that they move to, and who joins or leaves
- *   progress   present while keys move: how far, and what the last step may have left behind
- *   mail       where messages stand: former placements that queues still follow, and what topics and logs have settled on
- *   mark       in a store that is itself a shard: of which one (`shard-mark.ts`)
+ *   key        value
+ *   layout     { format, store, epoch, made, placement, shards, retired, emptying? }
+ *              the shards and the placement that count. `store` is the id that every shard has in its mark, `epoch` goes up when a
+ *              plan is begun and when it is complete. `retired` are to be destroyed, `emptying` when their queues are empty
+ *   plan       { epoch, target, joining, leaving }
+ *              present while keys move: the placement that they move to, and who comes and goes
+ *   progress   { frontier, unclean, keysScanned, keysMoved, bytesMoved }
+ *              present while keys move: everything before `frontier` has moved; in `unclean` the last step may have left copies
+ *   mail       { former, topics, logs }
+ *              former placements that queues still follow, and by queue the shards that have run empty since; the placement of each
+ *              topic and the shard of each log
+ *   mark       { store, name, epoch }
+ *              in a store that is itself a shard: of which one
+ *
+ *   placement  { kind, seed, shards: [{ name, weight }], details }
+ *              `details`: points on the ring, the table of slots, split points, assignments
+ *   shard      { name, path?, nested? }
+ *              without a path it is in a folder of its name beside `.ownership`
+ *   range      { space, from, to }
+ *              keys of a keyspace in base64; `to` is null where it goes to the end. A frontier is { space, upTo }
  */
 export const OWNERSHIP_FOLDER = '.ownership'
 
@@ -86,7 +104,10 @@ const NEWEST_FORMAT = 1
 export class OwnershipDirectory {
   private readonly db: Database<string, unknown>
 
-  private constructor(db: Database<string, unknown>) {
+  private readonly fs: FileSystem
+
+  private constructor(fs: FileSystem, db: Database<string, unknown>) {
+    this.fs = fs
     this.db = db
   }
 
@@ -103,7 +124,7 @@ export class OwnershipDirectory {
       compression: 'none',
       recovery: 'strict',
     })
-    return new OwnershipDirectory(db)
+    return new OwnershipDirectory(fs, db)
   }
 
   layout(): Layout | undefined {
@@ -165,6 +186,25 @@ export class OwnershipDirectory {
       { type: 'del', key: 'plan' },
       { type: 'del', key: 'progress' },
     ])
+  }
+
+  verify(): Promise<VerifyReport> {
+    return this.db.verify()
+  }
+
+  /** The directory of a copy, in which every shard stands in a folder of its name. */
+  async checkpoint(target: string): Promise<CheckpointReport> {
+    const place = this.db.placeOutside(`${target}/${OWNERSHIP_FOLDER}`)
+    const report = await makeCheckpointNow(this.db.engine, place.fs, place.directory)
+    const copy = await OwnershipDirectory.open(this.fs, target, false)
+    const here = (places: readonly ShardPlace[]): ShardPlace[] => places.map(({ path: _, ...place }) => place)
+    const layout = copy.layout()!
+    const { shards, retired, emptying = [] } = layout
+    await copy.putLayout({ ...layout, shards: here(shards), retired: here(retired), emptying: here(emptying) })
+    const plan = copy.plan()
+    if (plan !== undefined) await copy.db.put('plan', { ...plan, joining: here(plan.joining) })
+    await copy.close()
+    return report
   }
 
   close(): Promise<void> {

@@ -116,7 +116,7 @@ export class Rebalancer {
           joining: request.joining === undefined ? [] : [request.joining],
           leaving: request.leaving === undefined ? [] : [request.leaving],
         }
-        const shown = planOf(group, group.ownership.placement, target, plan.epoch)
+        const shown = await planOf(group, group.ownership.placement, target, plan.epoch)
         await this.ground.directory.begin(plan)
         for (const place of plan.joining) group.join(place.name, await this.openedJoining(place, plan.epoch))
         await this.ground.markAll(plan.epoch)
@@ -167,8 +167,11 @@ export class Rebalancer {
 
   private async finish(plan: MovePlan): Promise<RebalancePlan> {
     const { group } = this.ground
-    const shown = planOf(group, group.ownership.placement, restorePlacement(plan.target), plan.epoch)
-    const { keysMoved, bytesMoved } = await (this.running ?? this.queue(() => this.move(plan)))
+    const moved = this.running ?? this.queue(() => this.move(plan))
+    // Somebody else may be waiting for it as well, and hears of a failure first.
+    moved.catch(() => {})
+    const shown = await planOf(group, group.ownership.placement, restorePlacement(plan.target), plan.epoch)
+    const { keysMoved, bytesMoved } = await moved
     return { ...shown, keysMoved, bytesMoved }
   }
 

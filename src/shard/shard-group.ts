@@ -1,5 +1,7 @@
 import { SiltstoneError } from '../bytes/errors.js'
+import type { CheckpointReport } from '../store/checkpoint.js'
 import type { Isolation } from '../store/transaction.js'
+import type { VerifyReport } from '../store/verify/verification.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 import { crossShard } from './cross-shard.js'
@@ -49,6 +51,9 @@ const NO_MAIL: readonly MailOperation[] = []
 export interface CloseHooks {
   /** A shard that was kept for its messages has none any more. */
   onEmptied(name: string, shard: Shard): void
+  /** Of the directory of ownership. */
+  checkpoint(directory: string): Promise<CheckpointReport>
+  verify(): Promise<VerifyReport>
   beforeClose(): Promise<void>
   afterClose(): Promise<void>
 }
@@ -161,6 +166,12 @@ export class ShardGroup extends GroupReads implements Shard {
     return keys.map((key) => this.shard(this.owned.ownerOf(space, key)).rowsSync(space, [key])[0])
   }
 
+  rows(space: string, keys: readonly Bytes[]): Promise<(Row | undefined)[]> {
+    return Promise.all(
+      keys.map(async (key) => (await this.shard(this.owned.ownerOf(space, key)).rows(space, [key]))[0]),
+    )
+  }
+
   drain(): void {
     for (const { shard } of this.members.values()) shard.drain()
   }
@@ -253,6 +264,40 @@ export class ShardGroup extends GroupReads implements Shard {
     return {
       keys: each.reduce((sum, { keys }) => sum + keys, 0),
       bytes: each.reduce((sum, { bytes }) => sum + bytes, 0),
+    }
+  }
+
+  /**
+   * Every shard and the directory, all as of this call: what a crash in this moment would leave, so keys that are moving go on moving in
+   * the copy.
+   */
+  async checkpoint(directory: string): Promise<CheckpointReport> {
+    this.checkOpen()
+    this.drain()
+    const own = this.hooks.checkpoint(directory)
+    const names = [...new Set([...this.names(), ...this.mail.shardNames()])]
+    const reports = await Promise.all([
+      own,
+      ...names.map((name) => this.mail.shard(name).checkpoint(`${directory}/${name}`)),
+    ])
+    const sum = (of: (report: CheckpointReport) => number): number =>
+      reports.reduce((total, report) => total + of(report), 0)
+    return {
+      position: reports[0]!.position,
+      tables: sum(({ tables }) => tables),
+      bytes: sum(({ bytes }) => bytes),
+      writtenBytes: sum(({ writtenBytes }) => writtenBytes),
+    }
+  }
+
+  async verify(): Promise<VerifyReport> {
+    this.checkOpen()
+    const shards = this.mail.shardNames().map((name) => this.mail.shard(name).verify())
+    const reports = await Promise.all([this.hooks.verify(), ...shards])
+    return {
+      ok: reports.every(({ ok }) => ok),
+      checked: reports.reduce((total, { checked }) => total + checked, 0),
+      findings: reports.flatMap(({ findings }) => findings),
     }
   }
 

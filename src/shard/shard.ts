@@ -1,4 +1,6 @@
+import type { CheckpointReport } from '../store/checkpoint.js'
 import type { Isolation } from '../store/transaction.js'
+import type { VerifyReport } from '../store/verify/verification.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 import type { MailOperation, ShardMail } from './mail.js'
@@ -95,6 +97,7 @@ export interface Shard extends ShardReads {
   snapshot(): ShardPoint
   /** What stands under keys, with the moments at which it expires. */
   rowsSync(space: string, keys: readonly Uint8Array[]): (Row | undefined)[]
+  rows(space: string, keys: readonly Uint8Array[]): Promise<(Row | undefined)[]>
   /** `mail`: messages that are sent and acknowledged in the same commit. */
   write(
     operations: readonly ShardOperation[],
@@ -104,6 +107,9 @@ export interface Shard extends ShardReads {
   writeSync(operations: readonly ShardOperation[], options: ShardWriteOptions, mail?: readonly MailOperation[]): void
   begin(isolation: Isolation): ShardTransaction
   figures(): ShardFigures
+  /** A copy of what it is at the moment of the call. */
+  checkpoint(directory: string): Promise<CheckpointReport>
+  verify(): Promise<VerifyReport>
   approximateSize(space: string, range: KeyRange): Promise<number>
   flush(): Promise<void>
   compact(kind: 'minor' | 'major'): Promise<void>

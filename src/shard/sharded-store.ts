@@ -1,14 +1,16 @@
 import { systemClock } from '../bytes/clock.js'
-import { invalid } from '../bytes/errors.js'
+import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { checkName } from '../queue/post-office.js'
 import { checkQueueOptions, type QueueOptions } from '../queue/rules.js'
 import type { TopicOptions } from '../queue/topic.js'
 import { type RangeOptions, resolveRange } from '../store/bounds.js'
+import type { CheckpointReport } from '../store/checkpoint.js'
 import { describe, type EncodingOption } from '../store/encoding.js'
 import { locate } from '../store/open-engine.js'
 import { type KeyspaceOptions, resolveKeyspaceOptions, resolveOpenOptions } from '../store/options.js'
 import type { TransactionOptions } from '../store/transact.js'
+import type { VerifyReport } from '../store/verify/verification.js'
 import { type Balance, balanceOf } from './balance.js'
 import { codecOf } from './codec.js'
 import { type OpenedGroup, openGroup, placeOf } from './open-group.js'
@@ -27,6 +29,37 @@ import { type MailHome, ShardedQueue } from './sharded-queue.js'
 import { ShardedSnapshot } from './sharded-snapshot.js'
 import { ShardedTopic } from './sharded-topic.js'
 import { type ShardedTransaction, transactOnShard, transactOnShardSync } from './sharded-transaction.js'
+
+/** What a store with this surface can do. */
+export interface ShardedCapabilities {
+  /** Batches and transactions are atomic within one shard. */
+  readonly atomic: 'shard'
+  readonly snapshots: true
+  readonly queues: true
+  readonly checkpoint: true
+  readonly verify: true
+  /** `changes` and `watch`: `SILT_NOT_SUPPORTED`. */
+  readonly changes: false
+  /** Opening with `readOnly`: open one shard with `open()` to look into it. */
+  readonly readOnly: false
+}
+
+const CAPABILITIES: ShardedCapabilities = Object.freeze({
+  atomic: 'shard',
+  snapshots: true,
+  queues: true,
+  checkpoint: true,
+  verify: true,
+  changes: false,
+  readOnly: false,
+})
+
+function notOverShards(what: string): SiltstoneError {
+  return new SiltstoneError(
+    'SILT_NOT_SUPPORTED',
+    `A sharded store has no ${what}: every shard has a log of its own. Publish what others have to hear of to a topic in the same batch: store.batch().put(…).send(topic, …)`,
+  )
+}
 
 /** Figures of a sharded store. */
 export interface ShardedStats {
@@ -91,7 +124,7 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
     return this.parts.directory.plan()?.epoch ?? this.parts.rebalancer.layout.epoch
   }
 
-  /** Keys, bytes and load per shard, and how even it is. Counts keys, so not for every second. */
+  /** Keys, bytes and load per shard, and how even it is. Costs next to nothing: beyond some thousands, keys are estimated. */
   balance(): Balance {
     this.group.checkOpen()
     return balanceOf(this.group)
@@ -144,9 +177,20 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
     return this.parts.rebalancer.rebalance({ change: (placement) => placement.reweight(name, weight) }, options)
   }
 
-  /** With placement 'slots': moves one slot, for example that of a hot key, to another shard. */
-  async moveSlot(slot: number, shard: string, options: RebalanceOptions = {}): Promise<RebalancePlan> {
-    return this.parts.rebalancer.rebalance({ change: (each) => slotsOf(each).moveSlot(slot, shard) }, options)
+  /**
+   * With placement 'slots': moves a slot, for example that of a hot key, or several to another shard. All keys are walked over once,
+   * however many slots move; only those of the slots are read.
+   */
+  async moveSlot(
+    slot: number | readonly number[],
+    shard: string,
+    options: RebalanceOptions = {},
+  ): Promise<RebalancePlan> {
+    const slots = typeof slot === 'number' ? [slot] : slot
+    const change = (placement: Placement): void => {
+      for (const each of slots) slotsOf(placement).moveSlot(each, shard)
+    }
+    return this.parts.rebalancer.rebalance({ change }, options)
   }
 
   /** With placement 'slots': the slot of a key. */
@@ -281,6 +325,44 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
     return transactOnShardSync(this, run, options)
   }
 
+  /** What this store can do, beside others that have the same surface. */
+  get capabilities(): ShardedCapabilities {
+    return CAPABILITIES
+  }
+
+  /**
+   * Copies every shard and the directory into another one, all as of this moment; the copy opens with `openSharded`. Keys that are moving
+   * go on moving there.
+   *
+   * @example
+   * await store.checkpoint('./copy-of-the-shards')
+   */
+  async checkpoint(directory: string): Promise<CheckpointReport> {
+    this.group.checkOpen()
+    if (directory === ':memory:') throw invalid("':memory:' is no directory that a store could be copied to")
+    const place = locate(directory, this.fs.name === 'disk' ? undefined : this.fs)
+    const status = this.fs.statusSync(place.directory)
+    if (status !== undefined && (!status.isDirectory || this.fs.listSync(place.directory).length > 0)) {
+      throw new SiltstoneError('SILT_EXISTS', `${directory} is not empty; a checkpoint needs a directory of its own`)
+    }
+    return this.group.checkpoint(place.directory)
+  }
+
+  /** Reads every file of every shard and of the directory, and checks every checksum and invariant in it. */
+  verify(): Promise<VerifyReport> {
+    return this.group.verify()
+  }
+
+  /** Shards have logs of their own, and keys that move are written on both sides: there is no one feed of all changes. */
+  changes(): never {
+    throw notOverShards('changes')
+  }
+
+  /** As `changes`. */
+  watch(): never {
+    throw notOverShards('watch')
+  }
+
   /** Moves what is in memory into tables, on every shard. */
   flush(): Promise<void> {
     return this.group.flush()
@@ -361,8 +443,12 @@ export async function openSharded<K = string, V = string>(
     throw invalid('Option threads is for stores on the disk and the clock of the machine: threads cannot share others')
   }
   const { createIfMissing, errorIfExists, readOnly } = resolveOpenOptions(storeOptions)
-  if (readOnly)
-    throw invalid('A sharded store cannot be opened with readOnly; open one shard with open() to look into it')
+  if (readOnly) {
+    throw new SiltstoneError(
+      'SILT_NOT_SUPPORTED',
+      'A sharded store cannot be opened with readOnly; open one shard with open() to look into it',
+    )
+  }
   const {
     keyEncoding,
     valueEncoding,

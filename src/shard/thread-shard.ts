@@ -1,4 +1,6 @@
+import type { CheckpointReport } from '../store/checkpoint.js'
 import type { Isolation } from '../store/transaction.js'
+import type { VerifyReport } from '../store/verify/verification.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 import type { MailOperation } from './mail.js'
@@ -147,6 +149,18 @@ export class ThreadShard extends ThreadReads implements Shard {
 
   rowsSync(space: string, keys: readonly Bytes[]): (Row | undefined)[] {
     return this.client.callSync(SHARD_OBJECT, 'rowsSync', [space, keys.map(own)])
+  }
+
+  rows(space: string, keys: readonly Bytes[]): Promise<(Row | undefined)[]> {
+    return this.client.call(SHARD_OBJECT, 'rows', [space, keys.map(own)])
+  }
+
+  checkpoint(directory: string): Promise<CheckpointReport> {
+    return this.client.call(SHARD_OBJECT, 'checkpoint', [directory])
+  }
+
+  verify(): Promise<VerifyReport> {
+    return this.client.call(SHARD_OBJECT, 'verify', [])
   }
 
   get mail(): ThreadMail {

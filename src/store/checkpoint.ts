@@ -29,8 +29,21 @@ export function makeCheckpoint(engine: Engine, fs: FileSystem, directory: string
   return keepAlive(copyOut(engine, fs, directory))
 }
 
+/** The same as of the turn of the call: several stores that are copied in one turn are copied as of one moment. */
+export function makeCheckpointNow(engine: Engine, fs: FileSystem, directory: string): Promise<CheckpointReport> {
+  return keepAlive(copyCapture(Capture.takeNow(engine), engine, fs, directory))
+}
+
 async function copyOut(engine: Engine, fs: FileSystem, directory: string): Promise<CheckpointReport> {
-  const capture = await Capture.take(engine)
+  return copyCapture(await Capture.take(engine), engine, fs, directory)
+}
+
+async function copyCapture(
+  capture: Capture,
+  engine: Engine,
+  fs: FileSystem,
+  directory: string,
+): Promise<CheckpointReport> {
   try {
     const construction = await Construction.begin(fs, directory, capture.manifestNumber)
     try {

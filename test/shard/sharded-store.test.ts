@@ -153,7 +153,6 @@ describe('opening a sharded store', () => {
       { shards: ['a', 'b'], placement: 'range' as const, splits: ['m', 'n'] },
       { shards: ['a'], splits: ['m'] },
       { shards: ['a'], placement: 'nothing' as never },
-      { shards: ['a'], readOnly: true } as never,
       { shards: ['a'], moveBytesPerSecond: 0 },
     ]) {
       await expect(openStore(options)).rejects.toThrow(code('SILT_INVALID_ARGUMENT'))

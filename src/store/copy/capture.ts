@@ -68,6 +68,13 @@ export class Capture {
     return new Capture(engine)
   }
 
+  /** The same in this turn: what several stores are copied at is one moment. */
+  static takeNow(engine: Engine): Capture {
+    engine.checkWritable()
+    engine.pipeline.drain(false)
+    return new Capture(engine)
+  }
+
   /** A number for the manifest of the copy: above every other file's. */
   get manifestNumber(): FileNumber {
     const files = [...this.tables.map(({ number }) => number), ...this.segments.map(({ header }) => header.number)]
