@@ -1,5 +1,6 @@
 // The long versions of the tests that everything rests on: `npm run test:crash -- --rounds N` (a crash and a fault at every call,
-// N seeds; every byte damaged) and `npm run test:kill -- --rounds N` (N processes killed while they write).
+// N seeds; every byte damaged), `npm run test:kill -- --rounds N` (N processes killed while they write), and
+// `npm run test:bank -- --rounds N` (N lives of a bank in each isolation, and how many transfers a second it made).
 import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,9 +15,10 @@ const KINDS = {
   },
   kill: {
     variable: 'SILTSTONE_KILL_ROUNDS',
-    files: ['simulation/kill', 'store/transactions/bank', 'queue/orders', 'queue/hours'],
+    files: ['simulation/kill', 'store/transactions/bank', 'store/replicate/kill', 'queue/orders', 'queue/hours'],
     rounds: '1000',
   },
+  bank: { variable: 'SILTSTONE_KILL_ROUNDS', files: ['store/transactions/bank'], rounds: '200' },
 }
 
 const { values, positionals } = parseArgs({
@@ -26,7 +28,7 @@ const { values, positionals } = parseArgs({
 const kind = KINDS[positionals[0]]
 const rounds = Number(values.rounds ?? kind?.rounds)
 if (kind === undefined || !Number.isInteger(rounds) || rounds < 1) {
-  console.error('Usage: npm run test:crash -- --rounds N, or npm run test:kill -- --rounds N')
+  console.error('Usage: npm run test:crash -- --rounds N; the same with test:kill and test:bank')
   process.exit(2)
 }
 const { status } = spawnSync(

@@ -417,7 +417,8 @@ export class Engine {
   /** Moves the memtables into tables and returns when they are there. */
   async flush(): Promise<void> {
     const { pipeline } = this
-    await pipeline.settled()
+    // What is issued meanwhile is not waited for: writers may never pause.
+    await pipeline.issued()
     const log = this.logInUse!
     if (this.touched.length > 0) {
       pipeline.drain(false)
@@ -445,7 +446,7 @@ export class Engine {
   /** Resolves when nothing is being flushed or compacted, or ought to be. */
   async idle(): Promise<void> {
     if (this.pipelineInUse === undefined) return
-    await this.pipelineInUse.settled()
+    await this.pipelineInUse.issued()
     await this.flushesDone()
     await keepAlive(this.forest.idle())
   }

@@ -19,6 +19,21 @@ async function fill(prefix: string, count: number): Promise<void> {
 }
 
 describe('flush', () => {
+  it('waits for what was issued before, not for writers that never pause', async () => {
+    let isDone = false
+    const writer = async (name: string): Promise<void> => {
+      for (let i = 0; !isDone && i < 2000; i++) await db.put(`${name} ${i}`, 'x', { sync: true })
+      expect(isDone).toBe(true)
+    }
+    const writers = Promise.all([writer('a'), writer('b'), writer('c')])
+    const issued = db.put('before', '1')
+    await db.flush()
+    isDone = true
+    await Promise.all([issued, writers])
+    expect(db.stats().files).toBe(1)
+    expect(await db.get('before')).toBe('1')
+  })
+
   it('moves what is in memory into tables', async () => {
     await fill('a', 100)
     expect(db.stats()).toMatchObject({ files: 0, flushes: { count: 0 } })

@@ -9,8 +9,9 @@ import { SeededRandom } from '../../simulation/seeded-random.js'
 import { temporaryDirectories } from '../temporary.js'
 import { ACCOUNTS, foundBank, sumOf, TOTAL, transfer } from './bank.js'
 
-/** `npm run test:kill -- --rounds N`: so many lives, each ended by a kill. */
-const LIVES = Number(process.env['SILTSTONE_KILL_ROUNDS'] ?? 4)
+/** `npm run test:bank -- --rounds N`: so many lives, each ended by a kill. */
+const ROUNDS = process.env['SILTSTONE_KILL_ROUNDS']
+const LIVES = Number(ROUNDS ?? 4)
 const SEED = Number(process.env['SILTSTONE_SEED'] ?? 1)
 const PROGRAM = fileURLToPath(new URL('./bank-process.mjs', import.meta.url))
 
@@ -61,22 +62,30 @@ describe.each(both)('a bank under %s', (isolation) => {
     await foundBank(founded)
     await founded.close()
     const acknowledged: string[] = []
+    let busyMs = 0
     for (let life = 1; life <= LIVES; life++) {
       const child = spawn(process.execPath, [PROGRAM, path, isolation, String(life)], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       const ended = once(child, 'exit')
+      let firstAt = 0
       const enough = acknowledged.length + 50 + ((life * 37) % 200)
       for await (const receipt of createInterface({ input: child.stdout })) {
         acknowledged.push(receipt)
+        firstAt ||= performance.now()
         if (acknowledged.length === enough) child.kill('SIGKILL')
       }
       expect((await ended)[1]).toBe('SIGKILL')
+      busyMs += performance.now() - firstAt
       const db = await open(path, { recovery: 'strict' })
       expect(await sumOf(db)).toBe(TOTAL)
       const kept = await db.hasMany(acknowledged.map((receipt) => `receipt:${receipt}`))
       expect(acknowledged.filter((_, i) => !kept[i])).toEqual([])
       await db.close()
+    }
+    if (ROUNDS !== undefined) {
+      const perSecond = Math.round((acknowledged.length / busyMs) * 1000)
+      console.log(`${isolation}: ${LIVES} lives, ${acknowledged.length} transfers acknowledged, ${perSecond} a second`)
     }
   })
 })
