@@ -93,6 +93,8 @@ export class Aside {
   /** Due up to this time have been counted as due. */
   private countedUntil = -1
   private dueCount = 0
+  private clearings = 0
+  private era = 0
 
   constructor(reader: TreeReader, owner: number, kind: number) {
     this.reader = reader
@@ -110,11 +112,13 @@ export class Aside {
   put(change: Change, item: AsideMessage): void {
     change.record.put(this.reader.state, asideKey(this.owner, this.kind, item.due, item.number), encodeAside(item))
     const { due, number } = item
+    const { era } = this
     this.coming.set(number, due)
     change.onRefused(() => this.coming.delete(number))
     change.onCommitted(() => {
       this.coming.delete(number)
-      this.appeared(due, number)
+      // What was cleared meanwhile goes with the next commit.
+      if (era === this.era) this.appeared(due, number)
     })
   }
 
@@ -146,10 +150,10 @@ export class Aside {
     const range = { start: from, end: kindRange(this.owner, this.kind).end }
     // Those that are handed out stand in front of the others until they are gone.
     const limit = SLICE + this.taken.size
-    const { appearances } = this
+    const { appearances, era } = this
     const entries = await this.reader.slice(range, limit)
-    // What has appeared meanwhile may stand among what was read, and would be passed over.
-    if (this.from !== from || appearances !== this.appearances) return
+    // What has appeared meanwhile may stand among what was read, and would be passed over; what was cleared would come back.
+    if (this.from !== from || appearances !== this.appearances || era !== this.era) return
     this.complete = entries.length < limit
     const last = entries.at(-1)
     if (last === undefined) return
@@ -185,10 +189,10 @@ export class Aside {
   take(change: Change, item: AsideMessage): void {
     this.ahead = this.ahead.filter((each) => each !== item)
     this.taken.add(item.number)
-    const wasCounted = item.due <= this.countedUntil
-    if (wasCounted) this.dueCount--
+    if (item.due <= this.countedUntil) this.dueCount--
     change.onRefused(() => {
-      if (wasCounted) this.dueCount++
+      // Those that are due may have been counted meanwhile, without this one.
+      if (item.due <= this.countedUntil) this.dueCount++
       this.taken.delete(item.number)
       this.reread(item)
     })
@@ -204,25 +208,29 @@ export class Aside {
     this.complete = false
   }
 
-  /** Everything is gone. */
-  clear(): void {
+  /** All of them go. */
+  clear(change: Change): void {
     this.ahead = []
     this.complete = true
     this.dueCount = 0
-  }
-
-  /** Reads all of them anew. */
-  reset(): void {
-    this.ahead = []
-    this.complete = false
-    this.from = kindRange(this.owner, this.kind).start
-    this.dueCount = 0
-    this.countedUntil = -1
+    // Until that is committed the tree shows them.
+    this.clearings++
+    this.era++
+    change.onCommitted(() => {
+      this.clearings--
+    })
+    change.onRefused(() => {
+      this.clearings--
+      this.ahead = []
+      this.complete = false
+      this.from = kindRange(this.owner, this.kind).start
+      this.countedUntil = -1
+    })
   }
 
   /** How many are due and not handed out. */
   countDue(now: number): number {
-    if (now > this.countedUntil) {
+    if (now > this.countedUntil && this.clearings === 0) {
       const start = asideKey(this.owner, this.kind, this.countedUntil + 1, 0)
       for (const { key } of this.reader.each({ start, end: asideKey(this.owner, this.kind, now + 1, 0) })) {
         if (!this.taken.has(asideNumber(key))) this.dueCount++
@@ -241,6 +249,7 @@ export class Aside {
 
   /** Those that wait, in the order of their due times, on this thread, no further than is asked for. */
   *each(): Generator<AsideMessage, void, undefined> {
+    if (this.clearings > 0) return
     const first = this.ahead[0]
     const start = first === undefined ? this.from : asideKey(this.owner, this.kind, first.due, first.number)
     for (const { key, value } of this.reader.each({ start, end: kindRange(this.owner, this.kind).end })) {

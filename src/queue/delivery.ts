@@ -4,6 +4,7 @@ import { Aside, type AsideMessage, asideByteBound } from './aside.js'
 import { type Change, commitChange, type Ledger } from './change.js'
 import { announce } from './channels.js'
 import { decodeEntry, ENTRY_BYTE_BOUND, type Entry, encodeEntry, entryLane, goesBefore } from './entry.js'
+import { Expiries } from './expiries.js'
 import { Heap } from './heap.js'
 import { Lane } from './lane.js'
 import type { FoundLetter } from './letter.js'
@@ -16,10 +17,7 @@ import {
   ASIDE_LANE,
   entryKey,
   entryOffset,
-  expiryKey,
-  expiryLane,
   KIND_ENTRY,
-  KIND_EXPIRY,
   KIND_METER,
   KIND_RETRY,
   KIND_RULES,
@@ -95,9 +93,7 @@ export class Delivery implements Ledger {
   private liveCount = 0
   private liveBytes = 0
   private inFlightCount = 0
-  private mayExpire = false
-  private expiredUntil = 0
-  private expiredCount = 0
+  private readonly expiries: Expiries
   private trimChecked = 0
   /** Whether what comes next could not be told without the disk. */
   private isUnsure = false
@@ -122,6 +118,7 @@ export class Delivery implements Ledger {
     this.queueOfLetters = queueOfLetters
     this.scheduled = new Aside(post.reader, number, KIND_SCHEDULED)
     this.retries = new Aside(post.reader, number, KIND_RETRY)
+    this.expiries = new Expiries(post.reader, number)
     source?.watch(() => this.onReady())
   }
 
@@ -144,7 +141,7 @@ export class Delivery implements Ledger {
     this.loadAside()
     if (this.rules.ordering === 'group' || this.rules.ordering === 'strict') this.loadOrders()
     else for (const entry of this.entries()) this.loose.push(entry)
-    this.mayExpire = reader.first(kindRange(this.number, KIND_EXPIRY)) !== undefined
+    this.expiries.load()
   }
 
   private loadLane({ priority, cursor, passedBytes, next, totalBytes, low }: LaneFigures): void {
@@ -295,7 +292,7 @@ export class Delivery implements Ledger {
 
   /** Messages that nobody has looked at yet, without those that are known to have expired. */
   private get waiting(): number {
-    let waiting = -this.expiredCount
+    let waiting = -this.expiries.expired
     for (const lane of this.lanes) waiting += lane.waiting
     return waiting
   }
@@ -306,7 +303,7 @@ export class Delivery implements Ledger {
 
   /** What it holds, sorted by when it can be handed out. */
   counts(now: number): { depth: number; ready: number; delayed: number; inFlight: number } {
-    this.countExpired(now)
+    this.expiries.count(now)
     const due = this.scheduled.countDue(now) + this.retries.countDue(now)
     const delayed = this.tally.asideCount - due
     const { depth, inFlightCount: inFlight } = this
@@ -326,7 +323,7 @@ export class Delivery implements Ledger {
   }
 
   get expired(): number {
-    return this.tally.expired + this.expiredCount
+    return this.tally.expired + this.expiries.expired
   }
 
   /** When the oldest of those that could be handed out was sent; undefined without any. */
@@ -355,10 +352,7 @@ export class Delivery implements Ledger {
       change.touch(this)
     } else if (!this.recorded || lane.log.next === 0) change.touch(this)
     const offset = lane.log.append(change, message)
-    if (expiresAt > 0) {
-      this.mayExpire = true
-      change.record.put(this.post.state, expiryKey(this.number, expiresAt, laneOf(priority), offset), '')
-    }
+    if (expiresAt > 0) this.expiries.put(change, priority, offset, expiresAt)
     return idOf(lane, offset)
   }
 
@@ -502,7 +496,7 @@ export class Delivery implements Ledger {
     const { offset, message } = lane.head!
     const { expiresAt } = message
     lane.pass()
-    if (expiresAt > 0) this.forgetExpiry(change, lane, offset, expiresAt)
+    if (expiresAt > 0) this.expiries.forget(change, lane.priority, offset, expiresAt)
     if (expiresAt > 0 && expiresAt <= now) {
       this.tally.expired++
       this.forgetDeath(message)
@@ -516,7 +510,10 @@ export class Delivery implements Ledger {
     }
     const entry = newEntry(lane, offset, 0, 0, lane.priority, message)
     lane.entries.set(offset, entry)
-    change.onRefused(() => lane.entries.delete(offset))
+    change.onRefused(() => {
+      lane.entries.delete(offset)
+      entry.state = 'gone'
+    })
     return this.admit(change, entry, false)
   }
 
@@ -532,7 +529,10 @@ export class Delivery implements Ledger {
     entry.reason = reason
     entry.id = id
     this.asideEntries.set(number, entry)
-    change.onRefused(() => this.asideEntries.delete(number))
+    change.onRefused(() => {
+      this.asideEntries.delete(number)
+      entry.state = 'gone'
+    })
     const admitted = this.admit(change, entry, isRetry)
     if (admitted === undefined || !this.hasExpired(entry, now)) return admitted
     this.expire(change, entry)
@@ -590,8 +590,9 @@ export class Delivery implements Ledger {
     change.onRefused(() => {
       entry.attempts = before
       entry.fence = 0
+      // Its time may have ended before the disk said no.
+      if (entry.state === 'in-flight') this.inFlightCount--
       entry.state = 'loose'
-      this.inFlightCount--
     })
   }
 
@@ -619,7 +620,7 @@ export class Delivery implements Ledger {
   }
 
   /** The id it was sent under. Requires: its message was at hand at least once. */
-  idOf({ lane, offset, stored, id }: Entry): string {
+  idOf({ lane, offset, stored: own, id }: Entry, stored = own): string {
     if (stored?.history !== undefined) return stored.history.id
     if (id !== '') return id
     return lane === undefined ? `s${offset}` : idOf(lane, offset)
@@ -806,7 +807,7 @@ export class Delivery implements Ledger {
 
   /** When the first message of a lane expires, though nobody may ever look at it; undefined where none does. */
   get nextExpiry(): number | undefined {
-    if (!this.mayExpire || this.source !== undefined) return undefined
+    if (!this.expiries.any || this.source !== undefined) return undefined
     let next = Number.POSITIVE_INFINITY
     for (const lane of this.lanes) {
       const message = lane.hasNext ? (lane.head?.message ?? lane.log.at(lane.cursor)) : undefined
@@ -835,24 +836,9 @@ export class Delivery implements Ledger {
     return false
   }
 
-  /** Counts those as expired that nobody has looked at and never will. */
+  /** What has expired is counted out, though nobody has looked at it. */
   countExpired(now: number): void {
-    if (!this.mayExpire || now <= this.expiredUntil) return
-    const range = {
-      start: expiryKey(this.number, this.expiredUntil + 1, 0, 0),
-      end: expiryKey(this.number, now + 1, 0, 0),
-    }
-    for (const { key } of this.post.reader.each(range)) if (expiryLane(key) !== ASIDE_LANE) this.expiredCount++
-    this.expiredUntil = now
-  }
-
-  private forgetExpiry(change: Change, lane: Lane<Entry>, offset: number, expiresAt: number): void {
-    change.record.del(this.post.state, expiryKey(this.number, expiresAt, laneOf(lane.priority), offset))
-    if (expiresAt > this.expiredUntil) return
-    this.expiredCount--
-    change.onRefused(() => {
-      this.expiredCount++
-    })
+    this.expiries.count(now)
   }
 
   // By hand.
@@ -892,7 +878,7 @@ export class Delivery implements Ledger {
       if (entry.state !== 'loose' && entry.state !== 'waiting') continue
       const stored = this.messageOf(entry)
       if (stored.history?.deadLetter?.queue !== queue) continue
-      const id = this.idOf({ ...entry, stored })
+      const id = this.idOf(entry, stored)
       const remove = (change: Change): void => {
         entry.stored = stored
         this.leaveFromRest(change, entry)
@@ -964,7 +950,7 @@ export class Delivery implements Ledger {
     change.onRefused(() => lane.moveTo(cursor, passedBytes))
     if (lane.head !== undefined) lane.pass()
     else lane.moveTo(cursor + 1, message.total)
-    if (message.expiresAt > 0) this.forgetExpiry(change, lane, cursor, message.expiresAt)
+    if (message.expiresAt > 0) this.expiries.forget(change, lane.priority, cursor, message.expiresAt)
     this.forgetDeath(message)
     this.settleCursors(change)
     change.onCommitted(() => this.freed(lane))
@@ -982,16 +968,11 @@ export class Delivery implements Ledger {
       change.onRefused(() => lane.moveTo(cursor, passedBytes))
       change.onCommitted(() => this.freed(lane))
     }
-    for (const kind of [KIND_ENTRY, KIND_SCHEDULED, KIND_RETRY, KIND_EXPIRY]) {
+    for (const kind of [KIND_ENTRY, KIND_SCHEDULED, KIND_RETRY]) {
       change.record.clear(post.state, kindRange(number, kind))
     }
-    const { expiredCount } = this
-    this.expiredCount = 0
-    change.onRefused(() => {
-      this.expiredCount = expiredCount
-    })
     const { tally } = this
-    tally.expired += expiredCount
+    tally.expired += this.expiries.clear(change)
     tally.purged += depth
     tally.asideCount = 0
     tally.asideBytes = 0
@@ -1016,15 +997,13 @@ export class Delivery implements Ledger {
     loose.clear()
     this.waitingCount = 0
     this.waitingBytes = 0
-    this.scheduled.clear()
-    this.retries.clear()
+    this.scheduled.clear(change)
+    this.retries.clear(change)
     change.onRefused(() => {
       for (const [order, waiting] of wereOrders) orders.set(order, waiting)
       for (const entry of wereLoose) loose.push(entry)
       this.waitingCount = waitingCount
       this.waitingBytes = waitingBytes
-      this.scheduled.reset()
-      this.retries.reset()
     })
   }
 
@@ -1077,7 +1056,7 @@ export class Delivery implements Ledger {
     for (const entry of entries.slice(0, max)) {
       const message = this.messageOf(entry)
       const { attempts, priority } = entry
-      found.push({ message, id: this.idOf({ ...entry, stored: message }), attempts, priority })
+      found.push({ message, id: this.idOf(entry, message), attempts, priority })
     }
     for (const aside of [this.retries, this.scheduled]) {
       let left = max

@@ -274,6 +274,7 @@ export class Dispatcher {
 
   /** A delivery failed for a reason of the message's own. */
   private fail(entry: Entry, reason: string, isFatal: boolean): void {
+    if (entry.state !== 'in-flight') return
     const done = isFatal ? this.bury(entry, reason) : this.fault(entry, undefined, reason)
     done.catch(() => {})
   }
@@ -298,6 +299,8 @@ export class Dispatcher {
   /** The message goes where the dead ones are. */
   bury(entry: Entry, reason: string, sync = this.delivery.post.sync): Promise<void> {
     const { delivery } = this
+    // Purged since it was found to have been tried often enough.
+    if (entry.state === 'gone') return Promise.resolve()
     const { post } = delivery
     const again = (): void => {
       // The store could not take it; it is handed out again, and dies then.
@@ -306,7 +309,7 @@ export class Dispatcher {
     }
     try {
       const stored = delivery.messageOf(entry)
-      const id = delivery.idOf({ ...entry, stored })
+      const id = delivery.idOf(entry, stored)
       const { attempts, priority } = entry
       const deadLetter = { queue: delivery.name, reason, attempts, time: post.clock.now() }
       const done = layToRest(delivery, { id, stored, priority, deadLetter }, sync, (change) => {

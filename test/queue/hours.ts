@@ -298,7 +298,9 @@ export class Hours {
       const { sent, acked, expired, dropped, deadLettered, purged, received, redelivered } = rest
       expect(depth, name).toBe(ready + delayed + inFlight)
       expect(sent, name).toBe(depth + acked + expired + dropped + deadLettered + purged)
-      for (const figure of [ready, delayed, inFlight, received - redelivered]) expect(figure).toBeGreaterThanOrEqual(0)
+      for (const [figure, count] of Object.entries({ ready, delayed, inFlight, first: received - redelivered })) {
+        expect(count, `${figure} of ${name}`).toBeGreaterThanOrEqual(0)
+      }
     }
   }
 
