@@ -1,44 +1,46 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type Database, open, type Queue } from '../src/index.js'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { open, type Queue } from '../src/index.js'
+import { missingPlainjobs, PlainjobsQueue, plainjobsVersion } from './queue-plainjobs.js'
+import { machine } from './report.js'
+import { barChart } from './svg.js'
 
 /*
- * How many messages of 100 bytes a queue takes and hands out in a second. Run by hand: `node dist/bench/queue.js [scale]`; a scale of
- * 0.1 takes a tenth of the messages.
+ * How many messages of 100 bytes a queue takes and hands out in a second, beside plainjobs on better-sqlite3 in the same run.
+ * Run by hand: `node dist/bench/queue.js [--scale 0.1] [--json file] [--svg file]`; a scale of 0.1 takes a tenth of the messages.
  */
 
-const scale = Number(process.argv[2] ?? 1)
+const { values } = parseArgs({
+  options: { scale: { type: 'string', default: '1' }, json: { type: 'string' }, svg: { type: 'string' } },
+})
+const scale = Number(values.scale)
 const body = Buffer.alloc(100, 'x')
+const BLUE = '#0072b2'
+const GREY = '#999999'
+
+/** What is measured: how many in a second, or microseconds, of Siltstone and of plainjobs. */
+interface Plan {
+  readonly what: string
+  /** Siltstone has to reach this. */
+  readonly target: number
+  readonly unit: '/s' | 'us'
+  /** Fills and warms, then returns what is to be measured. */
+  ours(q: Queue<Uint8Array>): Promise<() => Promise<unknown>>
+  theirs(jobs: PlainjobsQueue): Promise<() => Promise<unknown>>
+  readonly count: number
+  /** plainjobs is slower: fewer will do. */
+  readonly countOfTheirs: number
+}
 
 interface Row {
   readonly what: string
-  readonly target: string
-  readonly perSecond: number
-}
-
-const rows: Row[] = []
-
-async function measured(what: string, target: string, count: number, run: () => Promise<void>): Promise<void> {
-  const startedAt = performance.now()
-  await run()
-  const seconds = (performance.now() - startedAt) / 1000
-  const row = { what, target, perSecond: count / seconds }
-  rows.push(row)
-  process.stdout.write(
-    `${what.padEnd(46)} ${Math.round(row.perSecond).toLocaleString('en').padStart(12)} /s   ${target}\n`,
-  )
-}
-
-async function withStore(run: (db: Database) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'siltstone-queue-bench-'))
-  const db = await open(join(directory, 'store'))
-  try {
-    await run(db)
-  } finally {
-    await db.close()
-    rmSync(directory, { recursive: true, force: true })
-  }
+  readonly unit: string
+  readonly target: number
+  readonly siltstone: number
+  readonly plainjobs: number | undefined
+  readonly ratio: number | undefined
 }
 
 /** So many senders, each waiting for its own message before it sends the next. */
@@ -58,74 +60,255 @@ async function fill(q: Queue<Uint8Array>, count: number): Promise<void> {
 
 async function drain(q: Queue<Uint8Array>, count: number, max: number, sync: boolean): Promise<void> {
   for (let left = count; left > 0; ) {
-    const messages = await q.receive({ max })
+    const messages = await q.receive({ max: Math.min(max, left) })
     if (messages.length === 0) throw new Error(`${left} messages are missing`)
     left -= messages.length
     await q.ackMany(messages, { sync })
   }
 }
 
-async function latency(db: Database, count: number): Promise<number[]> {
-  const q = db.queue<number>('latency')
+async function consume(q: Queue<Uint8Array>, count: number): Promise<void> {
+  let left = count
+  await new Promise<void>((resolve) => {
+    const worker = q.consume(
+      () => {
+        if (--left === 0) worker.stop().then(resolve)
+      },
+      { concurrency: 100, prefetch: 200 },
+    )
+  })
+}
+
+/** Sends one after the other, each in a turn of its own, and notes how long it takes to the handler. */
+async function latencies(count: number, send: () => void, started: (onHandled: () => void) => void): Promise<number> {
   const times: number[] = []
-  let arrived: (() => void) | undefined
   let sentAt = 0
-  const worker = q.consume(() => {
+  let arrived = (): void => {}
+  started(() => {
     times.push((performance.now() - sentAt) * 1000)
-    arrived?.()
+    arrived()
   })
   for (let i = 0; i < count; i++) {
     await new Promise<void>((resolve) => {
       arrived = resolve
       setImmediate(() => {
         sentAt = performance.now()
-        void q.send(i)
+        send()
       })
     })
     await new Promise((resolve) => setImmediate(resolve))
   }
-  await worker.stop()
-  return times.sort((a, b) => a - b)
+  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!
 }
 
-const n = (count: number): number => Math.max(1000, Math.round(count * scale))
+const n = (count: number): number => Math.max(1000, Math.round((count * scale) / 1000) * 1000)
 
-await withStore(async (db) => {
-  const q = db.queue<Uint8Array>('a')
-  await measured('send, synced, 100 in flight', '60,000', n(300_000), () =>
-    inFlight(100, n(300_000), () => q.send(body, { sync: true })),
-  )
-})
-await withStore(async (db) => {
-  const q = db.queue<Uint8Array>('a')
-  const batch = Array.from({ length: 100 }, () => ({ body }))
-  await measured('send, synced batches of 100', '200,000', n(500_000), () =>
-    inFlight(4, n(500_000) / 100, () => q.sendMany(batch, { sync: true })),
-  )
-})
-await withStore(async (db) => {
-  const q = db.queue<Uint8Array>('a')
-  await measured('send, batches of 1000', '500,000', n(1_000_000), () => fill(q, n(1_000_000)))
-  await measured('receive and ack, 100 at once', '100,000', n(500_000), () => drain(q, n(500_000), 100, false))
-  await measured('receive and ack synced, 100 at once', '40,000', n(200_000), () => drain(q, n(200_000), 100, true))
-})
-await withStore(async (db) => {
-  const q = db.queue<Uint8Array>('a')
-  await fill(q, n(200_000))
-  await measured('consume, 100 handlers at once', '100,000', n(200_000), async () => {
-    let left = n(200_000)
-    await new Promise<void>((resolve) => {
-      const worker = q.consume(
-        () => {
-          if (--left === 0) worker.stop().then(resolve)
-        },
-        { concurrency: 100, prefetch: 200 },
-      )
-    })
+/** Receives and acknowledges, 100 at once. */
+function receiving(what: string, target: number, count: number, sync: boolean): Plan {
+  return {
+    what,
+    target,
+    unit: '/s',
+    count: n(count),
+    countOfTheirs: n(count / 10),
+    async ours(q) {
+      await fill(q, this.count)
+      return () => drain(q, this.count, 100, sync)
+    },
+    async theirs(jobs) {
+      jobs.addAll(this.countOfTheirs, 1000)
+      jobs.synced = sync
+      return async () => jobs.drain(this.countOfTheirs, 100)
+    },
+  }
+}
+
+const plans: readonly Plan[] = [
+  {
+    what: 'send, synced, 100 in flight',
+    target: 60_000,
+    unit: '/s',
+    count: n(300_000),
+    countOfTheirs: n(10_000),
+    async ours(q) {
+      return () => inFlight(100, this.count, () => q.send(body, { sync: true }))
+    },
+    async theirs(jobs) {
+      jobs.synced = true
+      return async () => {
+        for (let i = 0; i < this.countOfTheirs; i++) jobs.add()
+      }
+    },
+  },
+  {
+    what: 'send, synced batches of 100',
+    target: 200_000,
+    unit: '/s',
+    count: n(500_000),
+    countOfTheirs: n(100_000),
+    async ours(q) {
+      const batch = Array.from({ length: 100 }, () => ({ body }))
+      return () => inFlight(4, this.count / 100, () => q.sendMany(batch, { sync: true }))
+    },
+    async theirs(jobs) {
+      jobs.synced = true
+      return async () => jobs.addAll(this.countOfTheirs, 100)
+    },
+  },
+  {
+    what: 'send, batches of 1000',
+    target: 500_000,
+    unit: '/s',
+    count: n(1_000_000),
+    countOfTheirs: n(200_000),
+    async ours(q) {
+      return () => fill(q, this.count)
+    },
+    async theirs(jobs) {
+      return async () => jobs.addAll(this.countOfTheirs, 1000)
+    },
+  },
+  receiving('receive and ack, 100 at once', 100_000, 500_000, false),
+  receiving('receive and ack, synced, 100 at once', 40_000, 200_000, true),
+  {
+    what: 'consume, 100 handlers at once',
+    target: 100_000,
+    unit: '/s',
+    count: n(200_000),
+    countOfTheirs: n(20_000),
+    async ours(q) {
+      await fill(q, this.count)
+      return () => consume(q, this.count)
+    },
+    async theirs(jobs) {
+      jobs.addAll(this.countOfTheirs, 1000)
+      return () => jobs.consume(this.countOfTheirs)
+    },
+  },
+  {
+    what: 'send to handler, median',
+    target: 100,
+    unit: 'us',
+    count: n(5000),
+    countOfTheirs: 1000,
+    async ours(q) {
+      return async () => {
+        let worker: { stop(): Promise<void> } | undefined
+        const median = await latencies(
+          this.count,
+          () => void q.send(body),
+          (onHandled) => {
+            worker = q.consume(onHandled)
+          },
+        )
+        await worker!.stop()
+        return median
+      }
+    },
+    async theirs(jobs) {
+      return async () => {
+        let consumed: Promise<void> | undefined
+        const median = await latencies(
+          this.countOfTheirs,
+          () => jobs.add(),
+          (onHandled) => {
+            consumed = jobs.consume(this.countOfTheirs, onHandled)
+          },
+        )
+        await consumed
+        return median
+      }
+    },
+  },
+]
+
+async function inDirectory<T>(run: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'siltstone-queue-bench-'))
+  try {
+    return await run(directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** What the run says of itself, or how many it did in a second. */
+async function measured(count: number, run: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now()
+  const said = await run()
+  return typeof said === 'number' ? said : (count / (performance.now() - startedAt)) * 1000
+}
+
+async function ours(plan: Plan): Promise<number> {
+  return inDirectory(async (directory) => {
+    const db = await open(join(directory, 'store'))
+    try {
+      return await measured(plan.count, await plan.ours(db.queue<Uint8Array>('a')))
+    } finally {
+      await db.close()
+    }
   })
-})
-await withStore(async (db) => {
-  const times = await latency(db, n(5000))
-  const at = (share: number): string => times[Math.floor(times.length * share)]!.toFixed(0)
-  process.stdout.write(`send to handler: median ${at(0.5)} us, p99 ${at(0.99)} us   100 us\n`)
-})
+}
+
+async function theirs(plan: Plan): Promise<number> {
+  return inDirectory(async (directory) => {
+    const jobs = await PlainjobsQueue.open(directory, body.toString())
+    try {
+      return await measured(plan.countOfTheirs, await plan.theirs(jobs))
+    } finally {
+      jobs.close()
+    }
+  })
+}
+
+const shown = (value: number | undefined, unit: string): string =>
+  value === undefined ? '-' : `${Math.round(value).toLocaleString('en')} ${unit}`
+
+function print({ what, unit, target, siltstone, plainjobs, ratio }: Row): void {
+  const cells = [siltstone, plainjobs, target].map((value) => shown(value, unit).padStart(15))
+  process.stdout.write(
+    `${what.padEnd(38)}${cells.join('')}${(ratio === undefined ? '-' : `${ratio.toFixed(1)}x`).padStart(9)}\n`,
+  )
+}
+
+function save(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+  process.stderr.write(`wrote ${path}\n`)
+}
+
+const reason = await missingPlainjobs()
+if (reason !== undefined) process.stderr.write(`plainjobs takes no part: ${reason}\n`)
+const heading = ['Siltstone', 'plainjobs', 'target'].map((each) => each.padStart(15)).join('')
+process.stdout.write(`${''.padEnd(38)}${heading}${'ratio'.padStart(9)}\n`)
+const rows: Row[] = []
+for (const plan of plans) {
+  const { what, unit, target } = plan
+  const siltstone = await ours(plan)
+  const plainjobs = reason === undefined ? await theirs(plan) : undefined
+  const ratio = plainjobs === undefined ? undefined : unit === 'us' ? plainjobs / siltstone : siltstone / plainjobs
+  const row = { what, unit, target, siltstone, plainjobs, ratio }
+  rows.push(row)
+  print(row)
+}
+const report = {
+  format: 1,
+  createdAt: new Date().toISOString(),
+  machine: machine(),
+  settings: { scale, bodyBytes: body.length },
+  plainjobs: reason === undefined ? plainjobsVersion() : { missing: reason },
+  rows,
+}
+if (values.json !== undefined) save(values.json, `${JSON.stringify(report, null, 2)}\n`)
+if (values.svg !== undefined) {
+  const bars = rows
+    .filter(({ unit }) => unit === '/s')
+    .flatMap(({ what, siltstone, plainjobs, target, unit }) => [
+      { label: what, value: siltstone, text: shown(siltstone, unit), colour: BLUE, target },
+      ...(plainjobs === undefined
+        ? []
+        : [{ label: 'plainjobs', value: plainjobs, text: shown(plainjobs, unit), colour: GREY }]),
+    ])
+  const note =
+    'Messages of 100 bytes a second; the stroke is the target, grey is plainjobs on better-sqlite3 in the same run'
+  save(values.svg, barChart('Queues', note, bars))
+}
