@@ -115,6 +115,13 @@ export class BlockCache {
     this.#makeRoom(0)
   }
 
+  /** Counts what was made for a resident that is in the cache; it goes with it. */
+  grew(resident: Resident, bytes: number): void {
+    resident.memoryBytes += bytes
+    this.#bytes += bytes
+    this.#makeRoom(0)
+  }
+
   /** Drops everything below a resident that was held, and that itself. */
   release(resident: Resident): void {
     this.#drop(resident)

@@ -1,6 +1,7 @@
 import type { Found } from '../bytes/cursor.js'
 import { getU32, getU64, putU32, putU64, putVarint, VarintReader } from '../bytes/integers.js'
 import { KIND_PUT_EXPIRING, LONGEST_KEY_BYTES } from '../log/operation.js'
+import type { BlockIndex } from './block-index.js'
 import { Resident } from './resident.js'
 
 /*
@@ -169,6 +170,9 @@ export class DataBlock extends Resident {
   readonly restartCount: number
   readonly basePosition: number
   readonly bytes: Uint8Array
+  /** How often a key was looked for in it without an index. */
+  searches = 0
+  index: BlockIndex | undefined = undefined
 
   /** Takes over the first `end` bytes. Throws a plain `Error` where they are not a block. */
   constructor(bytes: Uint8Array, end: number) {

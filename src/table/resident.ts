@@ -12,7 +12,8 @@ const OBJECT_BYTES = 400
  * cache lists the same objects in its ring; the fields it needs for that stand here.
  */
 export abstract class Resident {
-  readonly memoryBytes: number
+  /** Changed by the cache alone, which counts it. */
+  memoryBytes: number
   /** By number; `undefined` where a child is not in memory. */
   readonly children: (Resident | undefined)[]
   residentChildren = 0
