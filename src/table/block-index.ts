@@ -1,6 +1,6 @@
 import type { Found } from '../bytes/cursor.js'
 import { VarintReader } from '../bytes/integers.js'
-import { type DataBlock, entryExpiresAt, entryKind, entryPosition, suffixStart } from './block.js'
+import { type BlockIndex, type DataBlock, entryExpiresAt, entryKind, entryPosition, suffixStart } from './block.js'
 
 /*
  * Where the entries of a cached block stand, found by integers. Walking a restart group costs a miss of the processor's cache for
@@ -21,16 +21,6 @@ const MOST_ENTRIES = 4096
 const varint = new VarintReader()
 const offsets = new Uint16Array(MOST_ENTRIES)
 let key = new Uint8Array(1024)
-
-/** The index of a block, and what it needs of its keys. */
-export interface BlockIndex {
-  /** What all keys of the block begin with: so many bytes of its first key. */
-  readonly prefixLength: number
-  /** Where the block's first key stands. */
-  readonly firstKeyAt: number
-  readonly count: number
-  readonly cells: Int32Array
-}
 
 export function blockIndexBytes(index: BlockIndex): number {
   return OBJECT_BYTES + index.cells.byteLength

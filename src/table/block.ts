@@ -1,7 +1,6 @@
 import type { Found } from '../bytes/cursor.js'
 import { getU32, getU64, putU32, putU64, putVarint, VarintReader } from '../bytes/integers.js'
 import { KIND_PUT_EXPIRING, LONGEST_KEY_BYTES } from '../log/operation.js'
-import type { BlockIndex } from './block-index.js'
 import { Resident } from './resident.js'
 
 /*
@@ -161,6 +160,16 @@ export class BlockWriter {
     larger.set(this.bytes.subarray(0, this.#end))
     this.bytes = larger
   }
+}
+
+/** What `indexBlock` makes of a block that is searched again and again. */
+export interface BlockIndex {
+  /** What all keys of the block begin with: so many bytes of its first key. */
+  readonly prefixLength: number
+  /** Where the block's first key stands. */
+  readonly firstKeyAt: number
+  readonly count: number
+  readonly cells: Int32Array
 }
 
 /** A block in memory, checked. */
