@@ -69,6 +69,8 @@ describe('what looks after a sharded store', () => {
   })
 
   it('says what it cannot do, and why', async () => {
+    const nowhere = openSharded('/x', { fs: new MemoryFileSystem(), createIfMissing: false })
+    await expect(nowhere).rejects.toThrow(/leave out createIfMissing/)
     const db = await filled(new MemoryFileSystem())
     expect(db.capabilities).toMatchObject({ atomic: 'shard', changes: false, readOnly: false, checkpoint: true })
     expect(() => db.changes()).toThrow(code('SILT_NOT_SUPPORTED'))
