@@ -57,6 +57,27 @@ const SURROUNDINGS: readonly Surroundings[] = [
     after: 'await db.close()',
   },
   {
+    folders: ['src/faces/keyv'],
+    imports: `import Keyv from 'keyv'
+      import { KeyvSiltstone } from 'siltstone/keyv'`,
+    before: '',
+    after: '',
+  },
+  {
+    folders: ['src/faces/unstorage'],
+    imports: `import { createStorage } from 'unstorage'
+      import { siltstoneDriver } from 'siltstone/unstorage'`,
+    before: '',
+    after: '',
+  },
+  {
+    folders: ['src/faces/import'],
+    imports: `import { importLevel, open } from 'siltstone'
+      import { ClassicLevel } from 'classic-level'`,
+    before: "const db = await open('./its-own')",
+    after: 'await db.close()',
+  },
+  {
     folders: ['src/shard'],
     imports: `import { ${Object.keys(shard).join(', ')} } from 'siltstone/shard'`,
     before: "const store = await openSharded('./its-own', { shards: ['a', 'b', 'c'] })",
