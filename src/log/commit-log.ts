@@ -6,6 +6,12 @@ import { LOG_HEADER_BYTES, type LogHeader, putLogHeader } from './log-header.js'
 import { LONGEST_RECORD_BYTES, RECORD_HEADER_BYTES, sealRecord } from './record.js'
 import { Segment } from './segment.js'
 
+/** What a group of at most so many bytes takes to sync is nearly all the disk's answer and hardly the bytes. */
+const SMALL_SYNC_BYTES = 4096
+/** Some 1600 small records; twice the bytes are written, but in one piece and with a sync that waits for the disk anyway. */
+const FILLED_BYTES = 256 * 1024
+const ZEROS = new Uint8Array(64 * 1024)
+
 /**
  * The endless log of everything that was ever committed, cut into segments. It knows bytes, files and the disk, and nothing of
  * what the operations mean.
@@ -121,6 +127,7 @@ export class CommitLog {
       throw ioError(error, 'cut a failed write off', current.path)
     }
     this.tailUncut = false
+    current.filled = 0
     try {
       current.file!.syncSync()
     } catch (error) {
@@ -138,8 +145,43 @@ export class CommitLog {
     return this.current.synced < this.current.written || this.unsynced.length > 0 || this.namesPending
   }
 
+  /**
+   * Where small records are synced one by one, the file is filled with zeros ahead of them: a sync that need not change the size
+   * of the file takes some 95 us instead of 130. Filled is when the size has changed anyway, and only so far that a crash leaves
+   * little behind; recovery takes zeros behind the last record for its end.
+   */
+  private fillAhead(): void {
+    const { current } = this
+    const { written } = current
+    if (written <= current.filled || written - current.synced > SMALL_SYNC_BYTES) return
+    const end = Math.min(written + FILLED_BYTES, current.bytes.length)
+    try {
+      for (current.filled = written; current.filled < end; ) {
+        const count = Math.min(ZEROS.length, end - current.filled)
+        const filled = current.file!.writeSync(ZEROS, 0, count, current.filled)
+        if (filled <= 0) return
+        current.filled += filled
+      }
+    } catch {
+      // Records need no zeros; if the disk is full, their own write says so.
+    }
+  }
+
+  /** A segment that is left ends with its records. */
+  private cutFilled(): void {
+    const { current } = this
+    if (current.filled <= current.written) return
+    try {
+      current.file!.truncateSync(current.written)
+    } catch (error) {
+      throw ioError(error, 'end', current.path)
+    }
+    current.filled = 0
+  }
+
   /** Makes everything written so far durable, off this thread. */
   async sync(): Promise<void> {
+    this.fillAhead()
     const { current, unsynced, namesPending } = this
     const target = current.written
     const older = unsynced.slice()
@@ -152,6 +194,7 @@ export class CommitLog {
 
   /** The same on this thread. */
   syncSync(): void {
+    this.fillAhead()
     const { current, unsynced, namesPending } = this
     const older = unsynced.slice()
     for (const segment of older) segment.file?.syncSync()
@@ -189,6 +232,7 @@ export class CommitLog {
   rotate(next: Segment): Segment {
     try {
       this.cutTail()
+      this.cutFilled()
       this.keepFirstName()
     } catch (error) {
       this.discard(next)
@@ -234,6 +278,7 @@ export class CommitLog {
   close(): void {
     try {
       this.cutTail()
+      if (this.current.file !== undefined) this.cutFilled()
     } catch {
       // Whoever wrote it was told that it failed; that the next opening may find it is all that is left to say.
     }

@@ -21,6 +21,8 @@ export class Segment {
   written = LOG_HEADER_BYTES
   /** Offset up to which the file is known to be on disk. */
   synced = 0
+  /** Offset up to which the file was filled with zeros ahead of the records; at or below `written` where it was not. */
+  filled = 0
   /** Absent where the segment was recovered and is only read. */
   file: FileHandle | undefined
 

@@ -1,4 +1,5 @@
 import { ioError } from '../bytes/errors.js'
+import { RECORD_HEADER_BYTES } from '../log/record.js'
 import { parseStoreFile } from '../tree/file-names.js'
 import type { Engine } from './engine.js'
 
@@ -14,8 +15,8 @@ export interface FollowOptions {
  * Moves a reader on whenever its writer, in another process, has written, until the store is closed.
  *
  * Nothing tells of another process's commits but its files. The system reports changes in their directory where it can; on top of that
- * they are looked at in intervals, because not every file system reports what another machine did. A look costs a listing; the
- * reader is moved only where sizes or names have changed.
+ * they are looked at in intervals, because not every file system reports what another machine did. A look costs a listing and a read of 32 bytes; the
+ * reader is moved only where sizes or names have changed, or a record stands where its log ended.
  */
 export async function followWriter(
   engine: Engine,
@@ -32,12 +33,14 @@ export async function followWriter(
     while (engine.isOpen) {
       signal?.throwIfAborted()
       // Looked at before the refresh: what is written during it is reason for another one.
-      const now = traceOf(engine)
-      if (now === seen) await bell.within(clock, intervalMs)
+      const names = traceOf(engine)
+      const tail = tailOf(engine)
+      if (names + tail === seen) await bell.within(clock, intervalMs)
       else {
         const startedAt = clock.now()
         await refresh()
-        seen = now
+        // Nothing behind the new end is as good as what was behind the old one.
+        seen = names + (tailOf(engine) === '' ? '' : tail)
         // Beside a writer that never rests, half of the time belongs to those who read.
         await bell.within(clock, clock.now() - startedAt)
       }
@@ -61,6 +64,29 @@ function traceOf({ fs, directory }: Engine): string {
   } catch (error) {
     throw ioError(error, 'look for commits in', directory)
   }
+}
+
+/**
+ * What stands behind the last record that the reader knows, empty where there is nothing yet: the file of a log that is filled
+ * with zeros ahead does not grow with every commit.
+ */
+function tailOf({ fs, segments }: Engine): string {
+  const last = segments.at(-1)
+  if (last === undefined) return ''
+  const head = new Uint8Array(RECORD_HEADER_BYTES)
+  try {
+    const file = fs.openSync(last.path, 'read')
+    try {
+      file.readSync(head, 0, head.length, last.end)
+    } finally {
+      file.closeSync()
+    }
+  } catch (error) {
+    // The names tell that it was removed.
+    if ((error as { code?: string }).code === 'ENOENT') return ''
+    throw ioError(error, 'look for commits in', last.path)
+  }
+  return head.every((byte) => byte === 0) ? '' : `\n${last.end} ${head.join(' ')}`
 }
 
 /** Tables are not there to be seen before a manifest names them. */

@@ -117,6 +117,50 @@ describe('a sync', () => {
     expect(payloads(recover(disk.crash()))).toEqual(['a', 'b'])
   })
 
+  it('fills the file with zeros ahead of small records, and leaves none where the segment ends', () => {
+    const disk = newDisk()
+    const log = newLog(disk)
+    const sizeOf = (number: number): number => disk.snapshotFiles().get(logPath(number))!.length
+    append(log, 'a')
+    log.syncSync()
+    const filled = sizeOf(1)
+    expect(filled).toBeGreaterThan(log.active.end)
+    append(log, 'b')
+    log.syncSync()
+    expect(sizeOf(1)).toBe(filled)
+    expect(recover(disk, { strict: true }).losses).toEqual([])
+    expect(payloads(recover(disk))).toEqual(['a', 'b'])
+    const sealed = rotate(log, disk)
+    expect(sizeOf(1)).toBe(sealed.end)
+    append(log, 'c')
+    log.syncSync()
+    const { end } = log.active
+    log.close()
+    expect(sizeOf(2)).toBe(end)
+    expect(payloads(recover(disk))).toEqual(['a', 'b', 'c'])
+  })
+
+  it('fills nothing ahead of what is large', () => {
+    const disk = newDisk()
+    const log = newLog(disk, { capacity: 64 * 1024 })
+    append(log, 'x'.repeat(5000))
+    log.syncSync()
+    expect(disk.snapshotFiles().get(logPath(1))!.length).toBe(log.active.end)
+  })
+
+  it('needs no zeros', () => {
+    const disk = newDisk()
+    const log = newLog(disk)
+    append(log, 'a')
+    const heal = disk.failEvery('write', 'ENOSPC')
+    log.syncSync()
+    heal()
+    expect(log.synced).toBe(log.end)
+    append(log, 'b')
+    log.syncSync()
+    expect(payloads(recover(disk.crash()))).toEqual(['a', 'b'])
+  })
+
   it('that fails promises nothing', async () => {
     const disk = newDisk()
     const log = newLog(disk)

@@ -25,7 +25,8 @@ describe('a write that was refused', () => {
     for (let seed = 1; seed <= 30; seed++) {
       const disk = new SimulatedDisk(seed)
       const db = await openOn(disk)
-      await db.put('accepted', '1', { sync: true })
+      // Large, so that the file is not filled ahead of what follows.
+      await db.put('accepted', '1'.repeat(5000), { sync: true })
       // Two records of the group fit, the third does not.
       disk.quotaBytes = usedBytes(disk) + 130
       const group = ['a', 'b', 'c'].map((key) => db.put(key, 'x'))
