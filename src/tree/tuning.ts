@@ -88,5 +88,7 @@ export const SHORTEST_BACKOFF_MS = 100
 export const LONGEST_BACKOFF_MS = 10_000
 /** A worker that gives no sign of life for so long while this thread waits for it is replaced. */
 export const WORKER_SILENCE_MS = 60_000
+/** A third of the time that the store's own thread gets where both want the same processor, and all that nobody else wants. */
+export const WORKER_NICENESS = 5
 /** Reports of past jobs that `stats` shows. */
 export const JOB_HISTORY = 32

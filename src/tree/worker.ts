@@ -1,7 +1,10 @@
+import { readlinkSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { loadHash } from '../bytes/hash.js'
 import { diskFileSystem } from '../fs/disk-file-system.js'
 import { JobQueue } from './job-queue.js'
+import { WORKER_NICENESS } from './tuning.js'
 import { type FromWorker, SENT, SLICES, type ToWorker, type WorkerStart } from './worker-protocol.js'
 
 /*
@@ -34,6 +37,20 @@ function receiveAll(): void {
   }
 }
 
+/**
+ * Where there are fewer processors than threads, the one that answers people goes first. On Linux niceness belongs to a thread; where
+ * it belongs to the process it stays as it is.
+ */
+function stepBack(): void {
+  if (process.platform !== 'linux') return
+  try {
+    setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), WORKER_NICENESS)
+  } catch {
+    // Without /proc, or where it is forbidden, the system shares out time as it likes.
+  }
+}
+
+stepBack()
 await loadHash()
 port.on('message', (message: ToWorker) => {
   receive(message)

@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { diskFileSystem } from '../../src/fs/disk-file-system.js'
 import type { JobOutcome } from '../../src/tree/job.js'
+import { WORKER_NICENESS } from '../../src/tree/tuning.js'
 import { WorkerExecutor } from '../../src/tree/worker-executor.js'
 import { ForestFixture } from './forest-fixture.js'
 
@@ -19,6 +20,11 @@ function temporaryDirectory(): string {
 afterEach(() => {
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
 })
+
+/** Of all threads of this process. */
+function nicenesses(): number[] {
+  return readdirSync('/proc/self/task').map((thread) => getPriority(Number(thread)))
+}
 
 async function fillAndSettle(executor: 'worker' | 'inline'): Promise<{ names: string[]; contents: Buffer[] }> {
   const directory = temporaryDirectory()
@@ -85,6 +91,22 @@ describe('the executors', () => {
       Atomics.wait(sleep, 0, 0, 1)
     }
     expect(isInstalled).toBe(true)
+    await fixture.close()
+  })
+
+  it('leave the processor to the thread that answers people', async () => {
+    // Elsewhere niceness is not a thread's own.
+    if (process.platform !== 'linux') return
+    const fixture = await ForestFixture.open({
+      fs: diskFileSystem,
+      directory: temporaryDirectory(),
+      executor: 'worker',
+    })
+    fixture.segment.put(1, 'key', 'value')
+    const before = nicenesses()
+    await fixture.flush()
+    const raised = nicenesses().filter((niceness) => niceness === getPriority() + WORKER_NICENESS).length
+    expect(raised).toBe(before.filter((niceness) => niceness === getPriority() + WORKER_NICENESS).length + 1)
     await fixture.close()
   })
 
