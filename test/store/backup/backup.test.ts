@@ -8,6 +8,7 @@ import {
   MemoryFileSystem,
   open,
   pruneBackups,
+  replicate,
   restoreBackup,
   verifyBackup,
 } from '../../../src/index.js'
@@ -124,6 +125,30 @@ describe('backups of a store', () => {
     expect((await listBackups(backups)).map(({ id }) => id)).toEqual([5])
     expect(await restored(backups, 5)).toEqual(state)
     await expect(restoreBackup(backups, 4, directory())).rejects.toMatchObject({ code: 'SILT_NOT_FOUND' })
+  })
+
+  it('are for its writer to make: a reader refuses, and leaves nothing behind', async () => {
+    const path = directory()
+    const backups = directory()
+    await using db = await open(path)
+    await db.put('a', '1')
+    await using reader = await open(path, { readOnly: true })
+    await expect(backup(reader, backups)).rejects.toMatchObject({ code: 'SILT_READ_ONLY' })
+    await backup(db, backups)
+    expect(await listBackups(backups)).toHaveLength(1)
+  })
+
+  it('bring back a store that can go on as a replica of the first', async () => {
+    const backups = directory()
+    const target = directory()
+    await using db = await open(directory(), { logRetention: { bytes: Number.POSITIVE_INFINITY } })
+    await db.put('a', '1')
+    await backup(db, backups)
+    await db.put('b', '2')
+    await restoreBackup(backups, 1, target)
+    await using replica = await open(target)
+    await replicate(db, replica, { follow: false })
+    expect(await replica.keys().toArray()).toEqual(['a', 'b'])
   })
 
   it('may be on another file system than the store', async () => {
