@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { open } from '../../src/queue/messaging-database.js'
+import { ManualClock } from '../simulation/manual-clock.js'
+import { SimulatedDisk } from '../simulation/simulated-disk.js'
 import { settled, TestStore } from './stores.js'
 
 const bodies = (messages: readonly { body: unknown }[]): unknown[] => messages.map(({ body }) => body)
@@ -72,6 +75,24 @@ describe('problem 2, loss', () => {
       [2, 2],
       [3, 1],
     ])
+  })
+})
+
+describe('problem 2, loss, when the power goes', () => {
+  it('keeps what was sent with sync and not acknowledged, and what was acknowledged with sync stays gone', async () => {
+    let disk = new SimulatedDisk(11)
+    const reopen = () => open('/store', { fs: disk, clock: new ManualClock(), executor: 'inline' })
+    const before = (await reopen()).queue<number>('q')
+    await before.sendMany([{ body: 1 }, { body: 2 }, { body: 3 }], { sync: true })
+    const [first, second] = await before.receive({ max: 2 })
+    await first!.ack({ sync: true })
+    await second!.nack({ delay: 0 })
+    disk = disk.crash()
+    const db = await reopen()
+    const q = db.queue<number>('q')
+    expect(q.stats()).toMatchObject({ depth: 2, acked: 1, inFlight: 0 })
+    expect(bodies(await q.receive({ max: 10 })).sort()).toEqual([2, 3])
+    await db.close()
   })
 })
 
@@ -299,6 +320,28 @@ describe('problem 6, overflow', () => {
   })
 })
 
+describe('problem 6, overflow of a topic', () => {
+  it('keeps no more than its retention says, by count, bytes and age', async () => {
+    await using store = await TestStore.open()
+    const { db } = store
+    const kept = (name: string): number => {
+      const { first, next } = db.topic(name).stats()
+      return next - first
+    }
+    db.topic('count', { retention: { count: 3 } })
+    db.topic('bytes', { retention: { bytes: 1000 } })
+    db.topic('age', { retention: { age: 5000 } })
+    for (let i = 0; i < 10; i++) {
+      for (const name of ['count', 'bytes', 'age']) await db.topic(name).publish(Buffer.alloc(280))
+      await store.advance(1000)
+    }
+    expect([kept('count'), kept('bytes'), kept('age')]).toEqual([3, 3, 4])
+    // Age goes on though nobody publishes.
+    await store.advance(10_000)
+    expect([kept('count'), kept('bytes'), kept('age')]).toEqual([3, 3, 0])
+  })
+})
+
 describe('problem 7, poison messages', () => {
   it('counts attempts durably, one that kills its process included, and keeps the dead with their reasons', async () => {
     await using store = await TestStore.open()
@@ -448,6 +491,30 @@ describe('problem 8, trust', () => {
 })
 
 describe('problem 9, no polling', () => {
+  it('costs nothing while workers and subscriptions are idle: no timer, no commit', async () => {
+    await using store = await TestStore.open()
+    const { db, clock } = store
+    const seen: unknown[] = []
+    const q = db.queue('q')
+    const before = clock.waiting
+    const worker = q.consume((message) => seen.push(message.body), { concurrency: 4, prefetch: 16 })
+    const sub = db.topic('t').subscribe('s', { from: 'earliest' })
+    const reader = sub.consume((message) => seen.push(message.body))
+    await q.send('a')
+    await db.topic('t').publish('b')
+    await settled()
+    expect(seen).toEqual(['a', 'b'])
+    // Of what was handled nothing is left when its visibility timeout would have ended.
+    await store.advance(30_000)
+    expect(clock.waiting).toBe(before)
+    const { position } = db.stats().log
+    for (let hour = 0; hour < 24; hour++) await store.advance(3_600_000)
+    expect(clock.waiting).toBe(before)
+    expect(db.stats().log.position).toBe(position)
+    await worker.stop()
+    await reader.stop()
+  })
+
   it('sets no timer while nothing is due, and wakes a consumer within a turn of the loop', async () => {
     await using store = await TestStore.open()
     const q = store.db.queue('q')
