@@ -3,6 +3,7 @@ import { creationByteBound } from '../store/record-writer.js'
 import { Aside, type AsideMessage, asideByteBound } from './aside.js'
 import { type Change, commitChange, type Ledger } from './change.js'
 import { announce } from './channels.js'
+import { Deadlines } from './deadlines.js'
 import { decodeEntry, ENTRY_BYTE_BOUND, type Entry, encodeEntry, entryLane, goesBefore } from './entry.js'
 import { Expiries } from './expiries.js'
 import { Heap } from './heap.js'
@@ -12,6 +13,7 @@ import type { StoredMessage } from './message-format.js'
 import { MessageLog } from './message-log.js'
 import { decodeMeter, emptyTally, encodeMeter, type LaneFigures, meterByteBound, type Tally } from './meter.js'
 import type { Office } from './office.js'
+import { Orders } from './orders.js'
 import { changedRules, type QueueRules, type Rules } from './rules.js'
 import {
   ASIDE_LANE,
@@ -31,8 +33,6 @@ import {
 export const MOST_PASSED = 64
 // Messages that wait in memory for their group. Behind so many the queue does not look for other groups; SQS stops at 20,000.
 const MOST_WAITING = 100_000
-// What is at hand of them: 8 MiB of messages a queue, the others are read again.
-const WAITING_BYTES = 8 * 1024 * 1024
 // Looking for tables that can be dropped costs 1 us; so many messages are a small table.
 const TRIM_STEP = 4096
 // The one order of a strict queue.
@@ -40,12 +40,6 @@ const STRICT = ''
 
 /** Whether a message at the head is handed out at all. */
 export type Filter = (message: StoredMessage, offset: number) => boolean
-
-interface Deadline {
-  readonly at: number
-  readonly entry: Entry
-  readonly fence: number
-}
 
 /** What a delivery is made of. */
 export interface DeliveryParts {
@@ -84,11 +78,9 @@ export class Delivery implements Ledger {
   private readonly asideEntries = new Map<number, Entry>()
   /** To be handed out before what nobody looked at yet: given back, or free because their group is. */
   private readonly loose = new Heap<Entry>(goesBefore)
-  private readonly deadlines = new Heap<Deadline>((a, b) => a.at < b.at)
+  private readonly deadlines = new Deadlines()
   /** Groups that have a message under way, and who waits for them. */
-  private readonly orders = new Map<string, Entry[]>()
-  private waitingCount = 0
-  private waitingBytes = 0
+  private readonly orders = new Orders()
   /** Entries that are not gone. */
   private liveCount = 0
   private liveBytes = 0
@@ -179,15 +171,14 @@ export class Delivery implements Ledger {
   private loadOrders(): void {
     for (const { message } of this.retries.each()) {
       const order = this.orderOf(message)
-      if (order !== undefined) this.orders.set(order, [])
+      if (order !== undefined) this.orders.begin(order)
     }
     const entries = [...this.entries()].sort((a, b) => Number(a.attempts === 0) - Number(b.attempts === 0))
     for (const entry of entries) {
       entry.order = this.orderOf(this.messageOf(entry))
-      const waiting = entry.order === undefined ? undefined : this.orders.get(entry.order)
-      if (waiting !== undefined) this.wait(entry, waiting)
+      if (entry.order !== undefined && this.orders.has(entry.order)) this.orders.wait(entry)
       else {
-        if (entry.order !== undefined) this.orders.set(entry.order, [])
+        if (entry.order !== undefined) this.orders.begin(entry.order)
         this.loose.push(entry)
       }
     }
@@ -468,7 +459,7 @@ export class Delivery implements Ledger {
         priority = item.priority
       }
     }
-    if (isBusy || this.waitingCount >= MOST_WAITING) return best
+    if (isBusy || this.orders.waitingCount >= MOST_WAITING) return best
     for (const lane of this.lanes) {
       if (lane.priority <= priority) break
       if (!lane.hasNext) continue
@@ -546,32 +537,15 @@ export class Delivery implements Ledger {
     const order = this.orderOf(entry.stored!)
     entry.order = order
     if (order === undefined || isRetry) return entry
-    const waiting = this.orders.get(order)
-    if (waiting === undefined) {
-      this.orders.set(order, [])
-      change.onRefused(() => this.orders.delete(order))
+    if (!this.orders.has(order)) {
+      this.orders.begin(order)
+      change.onRefused(() => this.orders.forget(order))
       return entry
     }
-    this.wait(entry, waiting)
+    this.orders.wait(entry)
     change.record.put(this.post.state, entryKey(this.number, entryLane(entry), entry.offset), encodeEntry(entry))
-    change.onRefused(() => this.stopWaiting(entry, waiting))
+    change.onRefused(() => this.orders.leave(entry))
     return undefined
-  }
-
-  private wait(entry: Entry, waiting: Entry[]): void {
-    entry.state = 'waiting'
-    let at = waiting.length
-    while (at > 0 && goesBefore(entry, waiting[at - 1]!)) at--
-    waiting.splice(at, 0, entry)
-    this.waitingCount++
-    if (this.waitingBytes + entry.size > WAITING_BYTES) entry.stored = undefined
-    else if (entry.stored !== undefined) this.waitingBytes += entry.size
-  }
-
-  private stopWaiting(entry: Entry, waiting: Entry[]): void {
-    waiting.splice(waiting.indexOf(entry), 1)
-    this.waitingCount--
-    if (entry.stored !== undefined) this.waitingBytes -= entry.size
   }
 
   private handOut(change: Change, entry: Entry, now: number): void {
@@ -586,7 +560,7 @@ export class Delivery implements Ledger {
     tally.received++
     if (entry.attempts > 1) tally.redelivered++
     change.record.put(this.post.state, entryKey(this.number, entryLane(entry), entry.offset), encodeEntry(entry))
-    this.deadlines.push({ at: entry.deadline, entry, fence: entry.fence })
+    this.deadlines.add(entry)
     change.onRefused(() => {
       entry.attempts = before
       entry.fence = 0
@@ -728,13 +702,8 @@ export class Delivery implements Ledger {
   /** The next message of a group is free. */
   private release(order: string | undefined): void {
     if (order === undefined) return
-    const waiting = this.orders.get(order)
-    const next = waiting?.[0]
-    if (next === undefined) {
-      this.orders.delete(order)
-      return
-    }
-    this.stopWaiting(next, waiting!)
+    const next = this.orders.release(order)
+    if (next === undefined) return
     next.state = 'loose'
     this.loose.push(next)
   }
@@ -772,31 +741,17 @@ export class Delivery implements Ledger {
 
   /** Those in flight whose time is over. */
   overdue(now: number): Entry[] {
-    const { deadlines } = this
-    const entries: Entry[] = []
-    for (let next = deadlines.first; next !== undefined && next.at <= now; next = deadlines.first) {
-      deadlines.pop()
-      const { entry, fence } = next
-      if (entry.state !== 'in-flight' || entry.fence !== fence) continue
-      if (entry.deadline > now) deadlines.push({ at: entry.deadline, entry, fence })
-      else entries.push(entry)
-    }
-    return entries
+    return this.deadlines.overdue(now)
   }
 
   /** Gives the holder of a message more time. */
   extend(entry: Entry, deadline: number): void {
-    const { fence } = entry
-    if (deadline < entry.deadline) this.deadlines.push({ at: deadline, entry, fence })
-    entry.deadline = deadline
+    this.deadlines.extend(entry, deadline)
   }
 
   /** When there is something to do though nothing happens; undefined: never. */
   nextEvent(now: number): number | undefined {
-    let next = Number.POSITIVE_INFINITY
-    const { deadlines } = this
-    while (deadlines.first !== undefined && isOver(deadlines.first)) deadlines.pop()
-    if (deadlines.first !== undefined) next = deadlines.first.at
+    let { next } = this.deadlines
     for (const aside of [this.retries, this.scheduled]) {
       const due = aside.nextDue
       // What is due already waits for a consumer, not for the clock.
@@ -880,8 +835,7 @@ export class Delivery implements Ledger {
       if (stored.history?.deadLetter?.queue !== queue) continue
       const id = this.idOf(entry, stored)
       const remove = (change: Change): void => {
-        entry.stored = stored
-        this.leaveFromRest(change, entry)
+        this.leaveFromRest(change, entry, stored)
       }
       return { id, stored, remove }
     }
@@ -902,13 +856,23 @@ export class Delivery implements Ledger {
   }
 
   /** A message that waits for its group leaves the line; one that is loose is found gone when its turn comes. */
-  private leaveFromRest(change: Change, entry: Entry): void {
-    const waiting = entry.state === 'waiting' ? this.orders.get(entry.order!) : undefined
-    if (waiting !== undefined) {
-      this.stopWaiting(entry, waiting)
-      change.onRefused(() => this.wait(entry, waiting))
+  private leaveFromRest(change: Change, entry: Entry, stored: StoredMessage): void {
+    const { orders, loose } = this
+    const wasWaiting = orders.leave(entry)
+    entry.stored = stored
+    if (wasWaiting) {
+      change.onRefused(() => {
+        if (orders.has(entry.order!)) {
+          orders.wait(entry)
+          return
+        }
+        // Whom it waited for is gone by now.
+        orders.begin(entry.order!)
+        entry.state = 'loose'
+        loose.push(entry)
+      })
     }
-    this.leave(change, entry, waiting !== undefined)
+    this.leave(change, entry, wasWaiting)
   }
 
   private removeAside(change: Change, aside: Aside, item: AsideMessage): void {
@@ -990,20 +954,15 @@ export class Delivery implements Ledger {
 
   /** Nothing of what was under way counts any more. */
   private forgetAll(change: Change): void {
-    const { orders, loose, waitingCount, waitingBytes } = this
-    const wereOrders = [...orders]
+    const { loose } = this
     const wereLoose = [...loose.values()]
-    orders.clear()
+    const restoreOrders = this.orders.clear()
     loose.clear()
-    this.waitingCount = 0
-    this.waitingBytes = 0
     this.scheduled.clear(change)
     this.retries.clear(change)
     change.onRefused(() => {
-      for (const [order, waiting] of wereOrders) orders.set(order, waiting)
+      restoreOrders()
       for (const entry of wereLoose) loose.push(entry)
-      this.waitingCount = waitingCount
-      this.waitingBytes = waitingBytes
     })
   }
 
@@ -1050,7 +1009,7 @@ export class Delivery implements Ledger {
     now: number,
   ): Promise<{ message: StoredMessage; id: string; attempts: number; priority: number }[]> {
     const found: { message: StoredMessage; id: string; attempts: number; priority: number }[] = []
-    const entries = [...this.loose.values(), ...[...this.orders.values()].flat()]
+    const entries = [...this.loose.values(), ...this.orders.entries()]
       .filter(({ state }) => state === 'loose' || state === 'waiting')
       .sort((a, b) => (goesBefore(a, b) ? -1 : 1))
     for (const entry of entries.slice(0, max)) {
@@ -1082,10 +1041,6 @@ export class Delivery implements Ledger {
 function letterIn(aside: Aside, queue: string): AsideMessage | undefined {
   for (const item of aside.each()) if (item.message.history?.deadLetter?.queue === queue) return item
   return undefined
-}
-
-function isOver({ entry, fence }: Deadline): boolean {
-  return entry.state !== 'in-flight' || entry.fence !== fence
 }
 
 function newEntry(
