@@ -19,6 +19,8 @@ const QUICK: Pace = { operations: 100_000, seconds: 0.2, fillSeconds: 8, stillMs
 const FULL: Pace = { operations: 500_000, seconds: 2, fillSeconds: 240, stillMs: 3000 }
 
 const TARGET_KEYS = 1_000_000
+/** The slowest peers fill a store at about this rate: also of many keys a fill is to come to its end. */
+const SLOW_KEYS_A_SECOND = 35_000
 const LONGEST_DESCRIPTION_MS = 20_000
 /** Beside the time for its fills, what a child may take for everything else before it counts as stuck. */
 const QUICK_PATIENCE_MS = 60_000
@@ -76,7 +78,9 @@ async function measure(
   present: readonly { readonly name: string }[],
   missing: Missing[],
 ): Promise<(Sample & { peer: string })[]> {
-  const pace = options.full ? FULL : QUICK
+  const pace = options.full
+    ? FULL
+    : { ...QUICK, fillSeconds: Math.max(QUICK.fillSeconds, options.keys / SLOW_KEYS_A_SECOND) }
   const patience = pace.fillSeconds * 2000 + (options.full ? FULL_PATIENCE_MS : QUICK_PATIENCE_MS)
   const errands = errandsOf(options, present)
   const progress = new Progress(errands.length)
