@@ -71,7 +71,7 @@ function statLines(figures: StoreStats, path: string): string[] {
       showBytes(levelBytes).padStart(11),
       `${showBytes(rawBytes)} raw`.padStart(15),
       `${showCount(entries)} entries`.padStart(19),
-      plural(tombstones, 'tombstone').padStart(16),
+      plural(tombstones, 'tombstone').padStart(18),
     ]
     lines.push(`  ${cells.join('')}`)
   }
