@@ -62,7 +62,7 @@ async function warmUp(peer: LibraryPeer, scenario: Scenario, errand: Errand): Pr
   if (scenario.once) return
   const pace = { ...errand.pace, operations: WARM_UP_KEYS, seconds: WARM_UP_SECONDS, stillMs: 0 }
   const data = new Dataset(Math.min(WARM_UP_KEYS, errand.keys))
-  const stage = new Stage(peer, `${errand.directory}.warm-up`, scenario.durability, data, pace)
+  const stage = new Stage(peer, `${errand.directory}-warm-up`, scenario.durability, data, pace)
   await stage.open()
   for (const workload of scenario.workloads) {
     if (workload.fills || isWanted(errand.only, scenario.name, workload.title)) await workload.run(stage)

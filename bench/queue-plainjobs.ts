@@ -4,7 +4,8 @@ import { loadPackage, packageVersion } from './peers/package.js'
 
 /*
  * plainjobs on better-sqlite3: a job queue in one table of SQLite, beside which bench/queue.ts measures. Everything of it is synchronous,
- * and a worker polls. It has no batches of its own; here they are transactions around it, which is the best one can do with it.
+ * and a worker polls. It has no batches of its own: `…Singly` is how its users call it. The others put transactions around several calls, which is the
+ * best one can do with it.
  */
 
 /** As much of better-sqlite3's interface as is used here. */
@@ -86,6 +87,19 @@ export class PlainjobsQueue {
 
   add(): void {
     this.jobs.add(TYPE, this.data)
+  }
+
+  addSingly(count: number): void {
+    for (let i = 0; i < count; i++) this.add()
+  }
+
+  /** Takes one, marks it as done, and so on. */
+  drainSingly(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const job = this.jobs.getAndMarkJobAsProcessing(TYPE)
+      if (job === undefined) throw new Error(`${count - i} jobs are missing`)
+      this.jobs.markJobAsDone(job.id)
+    }
   }
 
   /** So many in each transaction. */

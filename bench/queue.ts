@@ -29,6 +29,8 @@ interface Plan {
   /** Fills and warms, then returns what is to be measured. */
   ours(q: Queue<Uint8Array>): Promise<() => Promise<unknown>>
   theirs(jobs: PlainjobsQueue): Promise<() => Promise<unknown>>
+  /** The same with transactions of the bench's own around its calls, where that makes it faster. */
+  wrapped?(jobs: PlainjobsQueue): Promise<() => Promise<unknown>>
   readonly count: number
   /** plainjobs is slower: fewer will do. */
   readonly countOfTheirs: number
@@ -41,6 +43,9 @@ interface Row {
   readonly siltstone: number
   readonly plainjobs: number | undefined
   readonly ratio: number | undefined
+  /** plainjobs in transactions that it does not make itself. */
+  readonly wrapped: number | undefined
+  readonly wrappedRatio: number | undefined
 }
 
 /** So many senders, each waiting for its own message before it sends the next. */
@@ -118,6 +123,11 @@ function receiving(what: string, target: number, count: number, sync: boolean): 
     async theirs(jobs) {
       jobs.addAll(this.countOfTheirs, 1000)
       jobs.synced = sync
+      return async () => jobs.drainSingly(this.countOfTheirs)
+    },
+    async wrapped(jobs) {
+      jobs.addAll(this.countOfTheirs, 1000)
+      jobs.synced = sync
       return async () => jobs.drain(this.countOfTheirs, 100)
     },
   }
@@ -135,9 +145,7 @@ const plans: readonly Plan[] = [
     },
     async theirs(jobs) {
       jobs.synced = true
-      return async () => {
-        for (let i = 0; i < this.countOfTheirs; i++) jobs.add()
-      }
+      return async () => jobs.addSingly(this.countOfTheirs)
     },
   },
   {
@@ -145,12 +153,16 @@ const plans: readonly Plan[] = [
     target: 200_000,
     unit: '/s',
     count: n(500_000),
-    countOfTheirs: n(100_000),
+    countOfTheirs: n(20_000),
     async ours(q) {
       const batch = Array.from({ length: 100 }, () => ({ body }))
       return () => inFlight(4, this.count / 100, () => q.sendMany(batch, { sync: true }))
     },
     async theirs(jobs) {
+      jobs.synced = true
+      return async () => jobs.addSingly(this.countOfTheirs)
+    },
+    async wrapped(jobs) {
       jobs.synced = true
       return async () => jobs.addAll(this.countOfTheirs, 100)
     },
@@ -160,11 +172,14 @@ const plans: readonly Plan[] = [
     target: 500_000,
     unit: '/s',
     count: n(1_000_000),
-    countOfTheirs: n(200_000),
+    countOfTheirs: n(50_000),
     async ours(q) {
       return () => fill(q, this.count)
     },
     async theirs(jobs) {
+      return async () => jobs.addSingly(this.countOfTheirs)
+    },
+    async wrapped(jobs) {
       return async () => jobs.addAll(this.countOfTheirs, 1000)
     },
   },
@@ -249,11 +264,13 @@ async function ours(plan: Plan): Promise<number> {
   })
 }
 
-async function theirs(plan: Plan): Promise<number> {
+type Prepare = (jobs: PlainjobsQueue) => Promise<() => Promise<unknown>>
+
+async function theirs({ countOfTheirs }: Plan, prepare: Prepare): Promise<number> {
   return inDirectory(async (directory) => {
     const jobs = await PlainjobsQueue.open(directory, body.toString())
     try {
-      return await measured(plan.countOfTheirs, await plan.theirs(jobs))
+      return await measured(countOfTheirs, await prepare(jobs))
     } finally {
       jobs.close()
     }
@@ -263,11 +280,17 @@ async function theirs(plan: Plan): Promise<number> {
 const shown = (value: number | undefined, unit: string): string =>
   value === undefined ? '-' : `${Math.round(value).toLocaleString('en')} ${unit}`
 
-function print({ what, unit, target, siltstone, plainjobs, ratio }: Row): void {
-  const cells = [siltstone, plainjobs, target].map((value) => shown(value, unit).padStart(15))
-  process.stdout.write(
-    `${what.padEnd(38)}${cells.join('')}${(ratio === undefined ? '-' : `${ratio.toFixed(1)}x`).padStart(9)}\n`,
-  )
+const times = (ratio: number | undefined): string => (ratio === undefined ? '-' : `${ratio.toFixed(1)}x`).padStart(9)
+
+function print({ what, unit, target, siltstone, plainjobs, ratio, wrapped, wrappedRatio }: Row): void {
+  const cell = (value: number | undefined): string => shown(value, unit).padStart(15)
+  const cells = [cell(target), cell(siltstone), cell(plainjobs), times(ratio), cell(wrapped), times(wrappedRatio)]
+  process.stdout.write(`${what.padEnd(38)}${cells.join('')}\n`)
+}
+
+function ratioOf(unit: Plan['unit'], siltstone: number, other: number | undefined): number | undefined {
+  if (other === undefined) return undefined
+  return unit === 'us' ? other / siltstone : siltstone / other
 }
 
 function save(path: string, text: string): void {
@@ -278,15 +301,18 @@ function save(path: string, text: string): void {
 
 const reason = await missingPlainjobs()
 if (reason !== undefined) process.stderr.write(`plainjobs takes no part: ${reason}\n`)
-const heading = ['Siltstone', 'plainjobs', 'target'].map((each) => each.padStart(15)).join('')
-process.stdout.write(`${''.padEnd(38)}${heading}${'ratio'.padStart(9)}\n`)
+process.stdout.write(
+  `${''.padEnd(38)}${['target', 'Siltstone', 'plainjobs'].map((each) => each.padStart(15)).join('')}${'ratio'.padStart(9)}${'in transactions'.padStart(15)}${'ratio'.padStart(9)}\n`,
+)
 const rows: Row[] = []
 for (const plan of plans) {
   const { what, unit, target } = plan
   const siltstone = await ours(plan)
-  const plainjobs = reason === undefined ? await theirs(plan) : undefined
-  const ratio = plainjobs === undefined ? undefined : unit === 'us' ? plainjobs / siltstone : siltstone / plainjobs
-  const row = { what, unit, target, siltstone, plainjobs, ratio }
+  const plainjobs = reason === undefined ? await theirs(plan, (jobs) => plan.theirs(jobs)) : undefined
+  const wrapped = reason === undefined && plan.wrapped ? await theirs(plan, (jobs) => plan.wrapped!(jobs)) : undefined
+  const ratio = ratioOf(unit, siltstone, plainjobs)
+  const wrappedRatio = ratioOf(unit, siltstone, wrapped)
+  const row = { what, unit, target, siltstone, plainjobs, ratio, wrapped, wrappedRatio }
   rows.push(row)
   print(row)
 }
@@ -302,11 +328,14 @@ if (values.json !== undefined) save(values.json, `${JSON.stringify(report, null,
 if (values.svg !== undefined) {
   const bars = rows
     .filter(({ unit }) => unit === '/s')
-    .flatMap(({ what, siltstone, plainjobs, target, unit }) => [
+    .flatMap(({ what, siltstone, plainjobs, wrapped, target, unit }) => [
       { label: what, value: siltstone, text: shown(siltstone, unit), colour: BLUE, target },
       ...(plainjobs === undefined
         ? []
         : [{ label: 'plainjobs', value: plainjobs, text: shown(plainjobs, unit), colour: GREY }]),
+      ...(wrapped === undefined
+        ? []
+        : [{ label: '… in transactions', value: wrapped, text: shown(wrapped, unit), colour: GREY }]),
     ])
   const note =
     'Messages of 100 bytes a second; the stroke is the target, grey is plainjobs on better-sqlite3 in the same run'

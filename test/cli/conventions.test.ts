@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectories } from '../store/temporary.js'
 import { BIN, ended, kv, says, start } from './kv-cli.js'
+import { Terminal } from './terminal.js'
 
 const directory = temporaryDirectories()
 
@@ -97,5 +98,23 @@ describe('a pipe', () => {
     const { out, err } = await kv(['import', '-', '--db', db], { input })
     expect(`${out}${err}`).not.toContain('\x1b')
     expect(`${out}${err}`).not.toContain('\r')
+  })
+})
+
+describe('a terminal', () => {
+  const levels = (db: string, env: Record<string, string>): Terminal =>
+    new Terminal([process.execPath, BIN, 'levels', '--db', db], env)
+
+  it('gets colour, unless NO_COLOR says otherwise', async () => {
+    const db = directory()
+    await kv(['put', 'a', '1', '--db', db])
+    await kv(['flush', '--db', db])
+    const coloured = levels(db, {})
+    expect(await coloured.end()).toBe(0)
+    expect(coloured.sent).toContain('\x1b[')
+    const plain = levels(db, { NO_COLOR: '1' })
+    expect(await plain.end()).toBe(0)
+    expect(plain.sent).not.toContain('\x1b[')
+    expect(plain.shown.replaceAll('\r', '')).toBe(coloured.shown.replaceAll('\r', ''))
   })
 })

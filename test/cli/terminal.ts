@@ -6,6 +6,8 @@ export class Terminal {
   private readonly ended: Promise<void>
   /** Everything that was shown, without the sequences that only move the cursor or colour. */
   shown = ''
+  /** Everything that was sent. */
+  sent = ''
   private seen = 0
   private wake = (): void => {}
 
@@ -15,6 +17,7 @@ export class Terminal {
     const { NO_COLOR: _, ...inherited } = process.env
     this.child = spawn('script', args, { stdio: 'pipe', env: { ...inherited, TERM: 'xterm', ...env } })
     this.child.stdout!.on('data', (chunk: Buffer) => {
+      this.sent += chunk.toString()
       // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal is told begins with one.
       this.shown += chunk.toString().replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '')
       this.wake()

@@ -22,6 +22,9 @@ interface BulkOptions extends PlaceOptions, NotationOptions, BoundOptions {
 }
 
 /** Many entries at once, in and out. */
+/** Entries between two looks at whether the sink has room: each look is a promise. */
+const SLICE_ENTRIES = 256
+
 export function commands(): Command[] {
   return [importing(), exporting()]
 }
@@ -87,15 +90,20 @@ function exporting(): Command {
     const progress = new Progress('entries')
     let count = 0
     const write = async (place: Place, keyspace: string): Promise<void> => {
-      for await (const [key, value] of place.entries(range)) {
-        if (stopSignal.aborted) return
-        if (format === 'tsv') sink.line(`${formatField(key, notation)}\t${formatField(value, notation)}`)
-        else {
-          const named = keyspace === '' ? {} : { keyspace }
-          sink.line(JSON.stringify({ ...named, key: jsonField(key, notation), value: jsonField(value, notation) }))
+      using scan = place.entries(range)
+      for (;;) {
+        const slice = await scan.nextMany(SLICE_ENTRIES)
+        for (const [key, value] of slice) {
+          if (format === 'tsv') sink.line(`${formatField(key, notation)}\t${formatField(value, notation)}`)
+          else {
+            const named = keyspace === '' ? {} : { keyspace }
+            sink.line(JSON.stringify({ ...named, key: jsonField(key, notation), value: jsonField(value, notation) }))
+          }
         }
-        progress.advance(++count)
+        count += slice.length
+        progress.advance(count)
         await sink.room()
+        if (slice.length < SLICE_ENTRIES || stopSignal.aborted) return
       }
     }
     if (!options.all) await readingIn(options, (place) => write(place, ''))
