@@ -150,7 +150,7 @@ export async function rebalanceKilled(
       execArgv: [...script.execArgv],
     })
     // A move takes some time for each key: spread the kills over it.
-    const afterMs = killed < kills ? 30 + ((run * 7919) % Math.max(40, Math.ceil(keys / 400))) : undefined
+    const afterMs = killed < kills ? 30 + ((run * 7919) % Math.max(40, Math.ceil(keys / 700))) : undefined
     last = await runOne(child, afterMs, allowed, problems)
     if (last === undefined) killed++
   }
