@@ -5,7 +5,6 @@
 
 const isPlain = process.env.NO_COLOR !== undefined && process.env.NO_COLOR !== ''
 
-export const hasColour = process.stdout.isTTY === true && !isPlain
 export const hasProgress = process.stderr.isTTY === true && !isPlain
 
 const stopping = new AbortController()
