@@ -19,6 +19,11 @@ vi.mock('../../src/shard/mover-tuning.js', () => ({
 const MUCH = 2 ** 40
 const KEYS = Array.from({ length: 300 }, (_, i) => `user:${i}`)
 
+/** So long that what moves does not fit into the zeros that the logs are filled with ahead. */
+function longValue(key: string): string {
+  return `value of ${key} `.repeat(200)
+}
+
 function openOn(disk: SimulatedDisk, shards?: string[]): Promise<ShardedStore> {
   return openSharded('/data', {
     fs: disk,
@@ -31,7 +36,7 @@ function openOn(disk: SimulatedDisk, shards?: string[]): Promise<ShardedStore> {
 }
 
 async function expectAll(db: ShardedStore): Promise<void> {
-  expect(await db.getMany(KEYS)).toEqual(KEYS.map((key) => `value of ${key}`))
+  expect(await db.getMany(KEYS)).toEqual(KEYS.map(longValue))
   expect(await db.keys().toArray()).toEqual(KEYS.toSorted())
 }
 
@@ -40,7 +45,7 @@ it('a disk that is full stops a rebalance, and loses nothing; with space it goes
   await withSeeds(6, async (random, seed) => {
     const disk = new SimulatedDisk(seed)
     let db = await openOn(disk, ['a', 'b', 'c'])
-    await Promise.all(KEYS.map((key) => db.put(key, `value of ${key}`, { sync: true })))
+    await Promise.all(KEYS.map((key) => db.put(key, longValue(key), { sync: true })))
     const leaveSpace = (bytes: number): void => {
       disk.quotaBytes = MUCH
       disk.quotaBytes = MUCH - disk.roomFor(MUCH) + bytes
