@@ -41,11 +41,15 @@ export async function writeSomething(
         options,
       )
     case 4:
-      return db.transaction(async (tx) => {
-        const [entry] = tx.entries({ gte: key(), limit: 1 })
-        await tx.put(key(), entry?.[0] ?? 'none')
-        await tx.del(key())
-      }, options)
+      return db.transaction(
+        async (tx) => {
+          const [entry] = tx.entries({ gte: key(), limit: 1 })
+          await tx.put(key(), entry?.[0] ?? 'none')
+          await tx.del(key())
+          // Another writer beside this one may be in the way for as long as it writes.
+        },
+        { retries: 1000, ...options },
+      )
     case 5:
       return random.chance(0.2) ? db.flush() : random.chance(0.1) ? db.compact() : undefined
     default:
