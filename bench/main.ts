@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { charts } from './charts.js'
 import { KEY_BYTES, VALUE_BYTES } from './dataset.js'
 import { isWanted } from './errand.js'
@@ -19,6 +21,7 @@ const QUICK: Pace = { operations: 100_000, seconds: 0.2, fillSeconds: 8, stillMs
 const FULL: Pace = { operations: 500_000, seconds: 2, fillSeconds: 240, stillMs: 3000 }
 
 const TARGET_KEYS = 1_000_000
+const QUICK_QUEUE_SCALE = '0.2'
 /** The slowest peers fill a store at about this rate: also of many keys a fill is to come to its end. */
 const SLOW_KEYS_A_SECOND = 35_000
 const LONGEST_DESCRIPTION_MS = 20_000
@@ -50,8 +53,17 @@ async function main(options: Options): Promise<void> {
   }
   process.stdout.write(printed(report))
   if (options.json !== undefined) write(options.json, `${JSON.stringify(report, null, 2)}\n`)
-  if (options.svg === undefined) return
-  for (const [name, svg] of charts(report)) write(join(options.svg, name), svg)
+  if (options.svg !== undefined) for (const [name, svg] of charts(report)) write(join(options.svg, name), svg)
+  if (options.only === undefined) measureQueues(options)
+}
+
+/** The rows of queues, which have a peer of their own, in a process of their own. */
+function measureQueues({ full, json, svg }: Options): void {
+  process.stdout.write('\nqueues: messages of 100 bytes\n')
+  const args = ['--scale', full ? '1' : QUICK_QUEUE_SCALE]
+  if (json !== undefined) args.push('--json', json.replace(/(\.json)?$/, '-queues.json'))
+  if (svg !== undefined) args.push('--svg', join(svg, 'queues.svg'))
+  spawnSync(process.execPath, [fileURLToPath(new URL('queue.js', import.meta.url)), ...args], { stdio: 'inherit' })
 }
 
 /** Finds out who can take part: each peer says so itself, in a process of its own, because loading one may end a process. */

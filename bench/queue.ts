@@ -302,7 +302,7 @@ function save(path: string, text: string): void {
 const reason = await missingPlainjobs()
 if (reason !== undefined) process.stderr.write(`plainjobs takes no part: ${reason}\n`)
 process.stdout.write(
-  `${''.padEnd(38)}${['target', 'Siltstone', 'plainjobs'].map((each) => each.padStart(15)).join('')}${'ratio'.padStart(9)}${'in transactions'.padStart(15)}${'ratio'.padStart(9)}\n`,
+  `${''.padEnd(38)}${['target', 'Siltstone', 'plainjobs'].map((each) => each.padStart(15)).join('')}${'ratio'.padStart(9)}${'in batches'.padStart(15)}${'ratio'.padStart(9)}\n`,
 )
 const rows: Row[] = []
 for (const plan of plans) {
