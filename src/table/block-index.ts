@@ -1,6 +1,7 @@
 import type { Found } from '../bytes/cursor.js'
 import { VarintReader } from '../bytes/integers.js'
 import { type BlockIndex, type DataBlock, entryExpiresAt, entryKind, entryPosition, suffixStart } from './block.js'
+import { headOf } from './index-node.js'
 
 /*
  * Where the entries of a cached block stand, found by integers. Walking a restart group costs a miss of the processor's cache for
@@ -90,16 +91,6 @@ function walk(block: DataBlock, each: (entryAt: number, suffix: number, keyLengt
 function firstKeyLength(bytes: Uint8Array): number {
   varint.read(bytes, 0)
   return varint.read(bytes, varint.end)
-}
-
-/** Four bytes as an integer that compares like them; behind the end of a key come zeros. */
-function headOf(bytes: Uint8Array, at: number, end: number): number {
-  if (at + 4 <= end) {
-    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) ^ 0x80000000
-  }
-  let head = 0
-  for (let i = 0; i < 4; i++) head = (head << 8) | (at + i < end ? bytes[at + i]! : 0)
-  return head ^ 0x80000000
 }
 
 /** Does what `findInBlock` does. */

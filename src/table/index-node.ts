@@ -209,7 +209,7 @@ export class IndexNode extends Resident {
 }
 
 /** Four bytes as an integer that compares like them; behind the end of a key come zeros. */
-function headOf(key: Uint8Array, at: number, end: number): number {
+export function headOf(key: Uint8Array, at: number, end: number): number {
   if (at + 4 <= end) {
     return ((key[at]! << 24) | (key[at + 1]! << 16) | (key[at + 2]! << 8) | key[at + 3]!) ^ 0x80000000
   }
