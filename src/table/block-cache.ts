@@ -119,7 +119,10 @@ export class BlockCache {
   grew(resident: Resident, bytes: number): void {
     resident.memoryBytes += bytes
     this.#bytes += bytes
+    // Whoever made it is about to read from the resident: its memory must not be given to the next one that is fetched.
+    resident.residentChildren++
     this.#makeRoom(0)
+    resident.residentChildren--
   }
 
   /** Drops everything below a resident that was held, and that itself. */

@@ -5,6 +5,8 @@ import { KIND_DELETE, KIND_PUT, KIND_PUT_EXPIRING } from '../../src/log/operatio
 import { BlockWriter, DataBlock, findInBlock } from '../../src/table/block.js'
 import { findByIndex, indexBlock } from '../../src/table/block-index.js'
 import { type SeededRandom, seededRandom } from './random.js'
+import { find, openTable, put, writeTable } from './sample.js'
+import { TestFiles } from './test-files.js'
 
 type Shape = (random: SeededRandom, i: number) => Uint8Array
 
@@ -111,4 +113,34 @@ test('an index finds what is there in blocks as they are written', () => {
     expect(looked).toBeDefined()
     expect(looked).toEqual(answerOf((found) => findInBlock(block, key, 0, key.length, Number.MAX_SAFE_INTEGER, found)))
   }
+})
+
+test('an index counts against the cap of the cache, and goes with its block', () => {
+  const digits = SHAPES['digits behind a long prefix']!
+  const random = seededRandom('counted block index')
+  const entries = Array.from({ length: 400 }, (_, i) =>
+    put(Buffer.from(digits(random, i)).toString(), i + 1, 'v'.repeat(100)),
+  )
+  const files = new TestFiles()
+  writeTable(files, entries, {})
+  const roomy = openTable(files)
+  const search = ({ table }: typeof roomy): void => {
+    for (const { key, position } of entries) expect(find(table, key)?.position).toBe(position)
+  }
+  // Every block is searched some thirty times in the first round, so all indexes are there after it.
+  const { table, cache } = roomy
+  const [{ key }] = entries as [(typeof entries)[0]]
+  find(table, key)
+  find(table, key)
+  const before = cache.stats().bytes
+  find(table, key)
+  expect(cache.stats().bytes).toBeGreaterThan(before + 100)
+  search(roomy)
+  table.close()
+  expect(cache.stats().bytes).toBe(0)
+
+  const tight = openTable(files, { cacheBytes: 16 * 1024 })
+  for (let round = 0; round < 3; round++) search(tight)
+  expect(tight.cache.stats().evictions).toBeGreaterThan(0)
+  expect(tight.cache.stats().bytes).toBeLessThanOrEqual(16 * 1024)
 })
