@@ -1,9 +1,17 @@
 /**
- * Siltstone behind the interface of Level: a drop-in for classic-level.
+ * Siltstone behind the interface of Level: a drop-in for classic-level, and the way over from it.
  *
  * @packageDocumentation
  */
 
+export type { Sum } from './faces/import/entry-digest.js'
+export {
+  type ImportLevelOptions,
+  type ImportProgress,
+  type ImportReport,
+  importLevel,
+} from './faces/import/import-level.js'
+export type { LevelEntries, LevelSource } from './faces/import/level-source.js'
 export { SiltstoneLevel } from './faces/level/level.js'
 export type { LevelChainedBatch } from './faces/level/level-chained-batch.js'
 export type { LevelError } from './faces/level/level-error.js'

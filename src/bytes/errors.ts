@@ -11,6 +11,7 @@ export type SiltstoneErrorCode =
   | 'SILT_INVALID_ARGUMENT'
   | 'SILT_IO'
   | 'SILT_LOCKED'
+  | 'SILT_MISMATCH'
   | 'SILT_NOT_FOUND'
   | 'SILT_NOT_OPEN'
   | 'SILT_NOT_SUPPORTED'

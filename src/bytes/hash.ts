@@ -74,8 +74,8 @@ export function hash32(bytes: Uint8Array, start: number, end: number, seed: numb
 // The memory of the WebAssembly module grows to the longest input and never shrinks, so long ones go in pieces.
 const WHOLE_BYTES = 1024 * 1024
 
-function streamedHash64(bytes: Uint8Array, start: number, end: number): bigint {
-  const hash = wasm!.create64()
+function streamedHash64(bytes: Uint8Array, start: number, end: number, seed?: bigint): bigint {
+  const hash = wasm!.create64(seed)
   for (let at = start; at < end; at += WHOLE_BYTES) hash.update(bytes.subarray(at, Math.min(end, at + WHOLE_BYTES)))
   return hash.digest()
 }
@@ -96,4 +96,9 @@ const wide = new BigUint64Array(words.buffer)
 export function blockHash(bytes: Uint8Array, start: number, end: number, seed: number): number {
   wide[0] = end - start <= WHOLE_BYTES ? wasm!.h64Raw(bytes.subarray(start, end)) : streamedHash64(bytes, start, end)
   return (words[0]! ^ seed) >>> 0
+}
+
+/** XXH64 of bytes, all of it. Requires: `loadHash` has run. */
+export function hash64(bytes: Uint8Array, seed: bigint): bigint {
+  return bytes.length <= WHOLE_BYTES ? wasm!.h64Raw(bytes, seed) : streamedHash64(bytes, 0, bytes.length, seed)
 }

@@ -72,8 +72,12 @@ const SURROUNDINGS: readonly Surroundings[] = [
   },
   {
     folders: ['src/faces/import'],
-    imports: `import { importLevel, open } from 'siltstone'
-      import { ClassicLevel } from 'classic-level'`,
+    imports: `import { open } from 'siltstone'
+      import { importLevel } from 'siltstone/level'
+      import { ClassicLevel } from 'classic-level'
+      const made = new ClassicLevel('./old')
+      await made.put('user:1', 'ada')
+      await made.close()`,
     before: "const db = await open('./its-own')",
     after: 'await db.close()',
   },

@@ -1,8 +1,8 @@
 import { invalid } from '../../bytes/errors.js'
 import type { RangeOptions } from '../bounds.js'
-import { describe, type Encoding, resolveEncoding } from '../encoding.js'
-import { internalName } from '../internal-trees.js'
-import { Keyspace } from '../keyspace.js'
+import { describe, resolveEncoding } from '../encoding.js'
+import { internalKeyspace } from '../internal-keyspace.js'
+import type { Keyspace } from '../keyspace.js'
 import { type TransactionOptions, transact } from '../transact.js'
 import type { PutOptions, WriteOptions } from '../write-target.js'
 import { backfill, dropOthers, type IndexState, type IndexStates } from './backfill.js'
@@ -190,15 +190,6 @@ export async function indexed<K, V, D extends IndexDefinitions<K, NoInfer<V>>>(
 }
 
 const VIEW = resolveEncoding<Bytes>('view', 'keyEncoding')
-
-function internalKeyspace<K, V>(
-  { engine, family }: Pick<Keyspace, 'engine' | 'family'>,
-  name: string,
-  keyEncoding: Encoding<K>,
-  valueEncoding: Encoding<V>,
-): Keyspace<K, V> {
-  return new Keyspace(engine, engine.tree(internalName(name), {}), keyEncoding, valueEncoding, family)
-}
 
 function checked<K, V>(
   name: string,
