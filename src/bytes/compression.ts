@@ -24,6 +24,7 @@ export interface Compression {
 /** Memory for so many bytes, or a little more; what stands in it is anybody's guess. */
 export type Allocate = (bytes: number) => Uint8Array
 
+/** How blocks are compressed; 'zstd' where this Node has it. */
 export type CompressionName = 'none' | 'lz4' | 'deflate' | 'zstd'
 
 function largestThatPays(rawBytes: number): number {

@@ -7,34 +7,51 @@ import { type Channel, channel } from 'node:diagnostics_channel'
 
 /** A flush or a compaction has ended, and its tables count with the next edit of the manifest. */
 export interface JobMessage {
+  /** The store's directory. */
   readonly directory: string
+  /** Why it was run, and where its tables went. */
   readonly what: string
+  /** From its start to its end. */
   readonly durationMs: number
+  /** Of the tables that went in. */
   readonly bytesRead: number
+  /** Of the tables that came out. */
   readonly bytesWritten: number
+  /** Entries that went in. */
   readonly entriesRead: number
+  /** Entries that came out. */
   readonly entriesWritten: number
 }
 
 /** Writers were slowed down. */
 export interface StallMessage {
+  /** The store's directory. */
   readonly directory: string
+  /** What they had to wait for. */
   readonly reason: string
+  /** How long, in milliseconds. */
   readonly ms: number
 }
 
 /** A store was opened. */
 export interface RecoveryMessage {
+  /** The store's directory. */
   readonly directory: string
+  /** Segments of the commit log that were read. */
   readonly segments: number
+  /** Commits that were in them. */
   readonly commits: number
+  /** What was missing or could not be read, as in `db.recovery`. */
   readonly losses: readonly object[]
+  /** Where files that hold more than was recovered were kept. */
   readonly kept: readonly string[]
 }
 
 /** Something failed in the background; nobody was there to be told. */
 export interface ErrorMessage {
+  /** The store's directory. */
   readonly directory: string
+  /** What was thrown. */
   readonly error: Error
   /** What was being done. */
   readonly during: string
@@ -42,10 +59,15 @@ export interface ErrorMessage {
 
 /** The channels with what they carry. */
 export interface DiagnosticMessages {
+  /** A memtable has become tables. */
   'siltstone:flush': JobMessage
+  /** Tables were merged. */
   'siltstone:compaction': JobMessage
+  /** Writers were slowed down. */
   'siltstone:stall': StallMessage
+  /** A store was opened. */
   'siltstone:recovery': RecoveryMessage
+  /** Something failed in the background. */
   'siltstone:error': ErrorMessage
 }
 

@@ -22,6 +22,7 @@ export type SiltstoneErrorCode =
 
 /** What an error can tell beside its sentence. */
 export interface SiltstoneErrorDetails {
+  /** The error below it. */
   cause?: unknown
   /** The file the error is about. */
   file?: string
@@ -40,11 +41,16 @@ export interface SiltstoneErrorDetails {
  * }
  */
 export class SiltstoneError extends Error {
+  /** What went wrong, to branch on. */
   readonly code: SiltstoneErrorCode
+  /** The file it is about. */
   readonly file?: string
+  /** The byte offset inside that file. */
   readonly offset?: number
+  /** The process that holds the lock (`SILT_LOCKED`). */
   readonly pid?: number
 
+  /** For stores and file systems of your own; what Siltstone throws it makes itself. */
   constructor(code: SiltstoneErrorCode, message: string, details: SiltstoneErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
     this.name = 'SiltstoneError'

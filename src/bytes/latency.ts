@@ -2,12 +2,19 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 
 /** How long something took, over everything that was measured. */
 export interface LatencyStats {
+  /** How many were measured. */
   readonly count: number
+  /** All of them together. */
   readonly totalMs: number
+  /** Half of them took no longer. */
   readonly p50Ms: number
+  /** 90 of 100 took no longer. */
   readonly p90Ms: number
+  /** 99 of 100 took no longer. */
   readonly p99Ms: number
+  /** 999 of 1000 took no longer. */
   readonly p999Ms: number
+  /** The longest. */
   readonly maxMs: number
 }
 

@@ -11,6 +11,7 @@ export type OpenMode = 'read' | 'create' | 'update'
 
 /** An open file. Nothing in it has a position of its own: every call says where. */
 export interface FileHandle {
+  /** What it was opened as. */
   readonly path: string
   /** Bytes read; fewer than asked for only at the end of the file. */
   readSync(target: Uint8Array, targetStart: number, length: number, offset: number): number
@@ -22,29 +23,38 @@ export interface FileHandle {
   syncSync(): void
   /** The same on the thread pool. */
   sync(): Promise<void>
+  /** Cuts it off, or fills it up with zeros. */
   truncateSync(bytes: number): void
+  /** Its bytes. */
   sizeSync(): number
   /** Twice is once. */
   closeSync(): void
 }
 
+/** What is known of a file or directory without opening it. */
 export interface FileStatus {
+  /** Of a file, its size. */
   readonly bytes: number
+  /** Whether it holds names instead of bytes. */
   readonly isDirectory: boolean
+  /** In milliseconds since 1970. */
   readonly modifiedAt: number
 }
 
 /** Held until released or until the process dies, whatever kills it. */
 export interface FileLock {
+  /** Lets somebody else have it. */
   release(): Promise<void>
 }
 
+/** What a store needs of whatever keeps its bytes. Paths are absolute or relative to the working directory, separated by '/'. */
 export interface FileSystem {
   /** 'disk', 'memory', or a test's own name. */
   readonly name: string
   /** Whether a worker thread that opens `diskFileSystem` itself sees the same files; if not, jobs run on this thread. */
   readonly reachableFromWorkers: boolean
 
+  /** Opens a file. ENOENT where there is none, EEXIST where one is to be made and is there. */
   openSync(path: string, mode: OpenMode): FileHandle
   /** Names in a directory, in no order. ENOENT where there is none. */
   listSync(directory: string): string[]

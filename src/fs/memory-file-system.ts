@@ -11,10 +11,12 @@ import { systemError } from './system-error.js'
 export class MemoryFileSystem implements FileSystem {
   readonly name = 'memory'
   readonly reachableFromWorkers = false
+  /** What is in it. @internal */
   readonly tree: MemoryTree
   readonly #locked = new Set<MemoryDirectory>()
   readonly #now: () => number
 
+  /** An empty one. `now` gives the times of its files. */
   constructor(now: () => number = Date.now, root?: MemoryDirectory) {
     this.#now = now
     this.tree = new MemoryTree(now, root)

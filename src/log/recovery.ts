@@ -8,7 +8,9 @@ import { Segment } from './segment.js'
 
 /** Something that was missing from the commit log, or could not be read. */
 export interface LogLoss {
+  /** The file, with its path. */
   readonly file: string
+  /** Where in the file the damage begins. */
   readonly offset: number
   /** Bytes from the damage to the end of the file; what they held cannot be told. */
   readonly bytes: number

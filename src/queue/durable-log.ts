@@ -10,7 +10,9 @@ import type { StoredRun } from './stored-run.js'
 
 /** One entry of a log. */
 export interface LogEntry {
+  /** Its place: one more than that of the entry in front of it. */
   readonly offset: number
+  /** The bytes that were appended. */
   readonly body: Buffer
   /** When it was appended, in milliseconds since 1970; never before the entry in front of it. */
   readonly time: number
@@ -60,6 +62,7 @@ const readChecks = { from, limit: wholeFrom0, follow: flag, signal: (value: unkn
  * for await (const { offset, body, time } of log.read({ from: 0 })) console.log(offset, time, body.toString())
  */
 export class DurableLog {
+  /** What it was asked for by. */
   readonly name: string
   private readonly run: StoredRun
   private readonly time: RunningTime
@@ -122,6 +125,7 @@ export class DurableLog {
     )
   }
 
+  /** Its figures now. */
   stats(): LogStats {
     const { log } = this.run
     log.checkOpen()

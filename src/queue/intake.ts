@@ -13,6 +13,7 @@ import { KIND_DEDUP, textKey } from './state-keys.js'
 
 /** What became of a message that was sent. */
 export interface SendResult {
+  /** The message's id, the same over all deliveries. */
   readonly id: string
   /** A message with this dedup id was sent within the window; `id` is that one's, and nothing more was sent. */
   readonly duplicate: boolean

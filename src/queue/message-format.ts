@@ -43,9 +43,11 @@ const TWO_32 = 2 ** 32
 export interface DeadLetter {
   /** The queue, or topic and subscription, that it died in. */
   readonly queue: string
+  /** What `nack` was told, or why it was given up. */
   readonly reason: string
   /** How often it had been delivered. */
   readonly attempts: number
+  /** When it died, in milliseconds since 1970. */
   readonly time: number
 }
 

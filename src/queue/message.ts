@@ -16,9 +16,13 @@ import type { DeadLetter, StoredMessage } from './message-format.js'
 export class Message<T = unknown> implements Acknowledgeable {
   /** The same over all deliveries, and where it goes when it dies. */
   readonly id: string
+  /** What was sent. */
   readonly body: T
+  /** What was sent beside the body. */
   readonly headers: Record<string, unknown>
+  /** Whose messages keep their order under `ordering: 'group'`. */
   readonly group: string | undefined
+  /** Higher ones are handed out first. */
   readonly priority: number
   /** How often it was handed out, this time included. */
   readonly attempts: number

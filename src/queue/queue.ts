@@ -25,6 +25,7 @@ export interface SendOptions extends MessageOptions, WriteOptions {
 
 /** One message of `sendMany`. */
 export interface SendItem<T> extends MessageOptions {
+  /** What is sent: bytes, text, or what JSON holds. */
   body: T
 }
 
@@ -40,13 +41,21 @@ export interface ReceiveOptions {
 
 /** A message that was looked at and not taken. */
 export interface PeekedMessage<T> {
+  /** The same over all deliveries. */
   readonly id: string
+  /** What was sent. */
   readonly body: T
+  /** What was sent beside the body. */
   readonly headers: Record<string, unknown>
+  /** Whose messages keep their order under `ordering: 'group'`. */
   readonly group: string | undefined
+  /** Higher ones are handed out first. */
   readonly priority: number
+  /** How often it was handed out. */
   readonly attempts: number
+  /** When it was sent, in milliseconds since 1970. */
   readonly sentAt: number
+  /** Where and why it died, in a dead-letter queue. */
   readonly deadLetter: DeadLetter | undefined
 }
 
@@ -55,10 +64,13 @@ export interface PeekedMessage<T> {
  * dead-lettered or purged. The counts begin with the making of the queue and outlive reopening.
  */
 export interface QueueStats {
+  /** Messages that are in the queue. */
   readonly depth: number
+  /** Those that could be handed out now. */
   readonly ready: number
   /** Those that wait for their time: sent with a delay, or failed and to be tried again. */
   readonly delayed: number
+  /** Those that were handed out and are not settled. */
   readonly inFlight: number
   /** What died here and lies in the dead-letter queue. */
   readonly dead: number
@@ -66,17 +78,23 @@ export interface QueueStats {
   readonly oldestAge: number
   /** Bytes of the messages in `depth`. */
   readonly bytes: number
+  /** Messages that came in. */
   readonly sent: number
+  /** Messages that were handed out, each time counted. */
   readonly received: number
+  /** Messages that were acknowledged. */
   readonly acked: number
   /** Of `received`: those that were handed out before. */
   readonly redelivered: number
+  /** Messages that expired before anybody had them, or between two attempts. */
   readonly expired: number
   /** Messages that were not sent because one with their dedup id was. */
   readonly duplicates: number
   /** By `overflow: 'drop-oldest'`. */
   readonly dropped: number
+  /** Messages that went to the dead-letter queue, or were given up where there is none. */
   readonly deadLettered: number
+  /** Messages that `purge` removed. */
   readonly purged: number
 }
 
@@ -122,6 +140,7 @@ export function startWorker<M extends Message>(
  * await worker.stop()
  */
 export class Queue<T = unknown> implements MessageTarget<T> {
+  /** What it was asked for by. */
   readonly name: string
   private readonly mailbox: Mailbox
   private readonly signer: Signer | undefined
@@ -282,10 +301,12 @@ export class Queue<T = unknown> implements MessageTarget<T> {
     this.mailbox.dispatcher.pause()
   }
 
+  /** Hands out messages again. */
   resume(): void {
     this.mailbox.dispatcher.resume()
   }
 
+  /** Whether `pause` holds it. */
   get isPaused(): boolean {
     return this.mailbox.dispatcher.isPaused
   }

@@ -24,7 +24,9 @@ export type When =
 
 /** A repetition that is under way. */
 export interface Repetition {
+  /** What it is called. */
   readonly name: string
+  /** When its messages are sent. */
   readonly when: When
   /** When the next message is sent. */
   readonly next: number

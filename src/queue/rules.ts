@@ -10,7 +10,9 @@ export type Overflow = 'reject' | 'block' | 'drop-oldest' | 'dead-letter'
 
 /** How long a failed message waits for its next attempt: `base`, doubled with each attempt up to `max`. */
 export interface Backoff {
+  /** The first wait, in milliseconds. */
   readonly base: number
+  /** The longest wait, in milliseconds. */
   readonly max: number
   /** Draws each wait between half of it and all of it, so that what failed together does not come back together. */
   readonly jitter: boolean
@@ -18,18 +20,25 @@ export interface Backoff {
 
 /** What holds for everybody who uses a queue; stored with it. Times are in milliseconds. */
 export interface Rules {
+  /** In which order messages are handed out (default 'none'). */
   readonly ordering: Ordering
+  /** How long a message that was handed out is its receiver's (default 30,000). */
   readonly visibilityTimeout: number
+  /** How often a message is handed out before it dies (default 5). */
   readonly maxAttempts: number
+  /** How long a failed message waits for its next attempt. */
   readonly backoff: Backoff
   /** Where messages go that cannot be handled; false keeps nothing. */
   readonly deadLetter: string | false
+  /** How long a dedup id is remembered (default 300,000). */
   readonly dedupWindow: number
+  /** How long a message waits at most; `undefined` for ever. */
   readonly ttl: number | undefined
   /** At most so many messages wait or are in flight. */
   readonly maxLength: number | undefined
   /** At most so many bytes of messages do. */
   readonly maxBytes: number | undefined
+  /** What happens to a message for which there is no room. */
   readonly overflow: Overflow
   /** How long a producer waits for room with `overflow: 'block'`, before `SILT_TIMEOUT`. */
   readonly blockTimeout: number
@@ -37,12 +46,15 @@ export interface Rules {
 
 /** What a handle on a queue is made with; what is left out stays what it is. */
 export interface QueueRules extends Partial<Omit<Rules, 'backoff'>> {
+  /** How long failed messages wait; what is left out stays what it is. */
   readonly backoff?: Partial<Backoff>
 }
 
 /** How producers are slowed down: so many messages a second, and so many at once. */
 export interface RateLimit {
+  /** Messages a second, on the long run. */
   readonly perSecond: number
+  /** Messages that may come at once. */
   readonly burst?: number
 }
 

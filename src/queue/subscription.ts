@@ -16,6 +16,7 @@ export type From = 'earliest' | 'latest' | { offset: number } | { time: number }
 
 /** A message of a topic: one of a queue, and where it stands. */
 export class TopicMessage<T = unknown> extends Message<T> {
+  /** Its place in the topic. */
   readonly offset: number
 
   /** @internal */

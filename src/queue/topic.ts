@@ -28,6 +28,7 @@ export interface Retention {
 
 /** What `db.topic(name, …)` takes. */
 export interface TopicOptions {
+  /** How much is kept; left out, it stays what it is. */
   retention?: Retention
 }
 
@@ -35,6 +36,7 @@ export interface TopicOptions {
 export interface PublishOptions extends WriteOptions {
   /** Messages with one key stay in order, whoever consumes them. */
   key?: string
+  /** What goes beside the body; JSON. */
   headers?: Record<string, unknown>
 }
 
@@ -44,6 +46,7 @@ export interface SubscribeOptions<T, R = T>
     Pick<QueueRules, 'ordering' | 'visibilityTimeout' | 'maxAttempts' | 'deadLetter'> {
   /** Where a subscription that is new begins (default 'latest': the moment of `subscribe`). One that is there goes on. */
   from?: From
+  /** How long a failed message waits for its next attempt. */
   backoff?: Partial<Backoff>
 }
 
@@ -101,6 +104,7 @@ const subscribeChecks = {
  * for (const message of await billing.receive({ max: 10 })) await message.ack()
  */
 export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
+  /** What it was asked for by. */
   readonly name: string
   private readonly run: StoredRun
   private readonly post: PostOffice

@@ -2,7 +2,9 @@ import type { ShardGroup } from './shard-group.js'
 
 /** One shard's share of keys, bytes and work. */
 export interface ShardBalance {
+  /** The shard. */
   readonly name: string
+  /** The share that it should have, relative to the others. */
   readonly weight: number
   /** Counted up to some thousands; beyond, estimated from tables and memtables: what was overwritten and not merged yet counts twice. */
   readonly keys: number
@@ -14,7 +16,9 @@ export interface ShardBalance {
   readonly writes: number
 }
 
+/** How evenly keys and work are dealt out. */
 export interface Balance {
+  /** Every shard with its share. */
   readonly shards: readonly ShardBalance[]
   /** Keys for each unit of weight on the fullest shard, relative to the mean; 1 is even. */
   readonly maxOverMean: number

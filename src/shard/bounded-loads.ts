@@ -16,6 +16,7 @@ export class BoundedLoads {
   private readonly placement: Placement
   private readonly factor: number
 
+  /** Over a placement. `factor` is what a shard may have of the mean (default 1.25). */
   constructor(placement: Placement, options: { factor?: number } = {}) {
     const { factor = 1.25 } = options
     if (!(factor >= 1 && Number.isFinite(factor))) throw invalid(`Option factor must be a number from 1, not ${factor}`)

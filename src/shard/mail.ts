@@ -62,8 +62,11 @@ export interface QueuePart extends Deliveries {
   resume(): void
 }
 
+/** What became of a message that was sent. */
 export interface SentMessage {
+  /** The message's id; its shard is in it. */
   readonly id: string
+  /** A message with this dedup id was sent within the window; `id` is that one's. */
   readonly duplicate: boolean
 }
 
@@ -80,9 +83,13 @@ export interface TopicPart {
   stats(): RunFigures
 }
 
+/** Figures of a log or topic on its shard. */
 export interface RunFigures {
+  /** The first offset that is kept. */
   readonly first: number
+  /** The offset that the next entry gets. */
   readonly next: number
+  /** Bytes of the entries that are kept. */
   readonly bytes: number
 }
 

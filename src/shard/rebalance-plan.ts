@@ -5,7 +5,9 @@ import type { ShardGroup } from './shard-group.js'
 export interface RebalancePlan {
   /** The epoch of the directory while it lasts. */
   readonly epoch: number
+  /** The shards before it. */
   readonly before: readonly PlacedShard[]
+  /** The shards after it. */
   readonly after: readonly PlacedShard[]
   /** The share of all keys that changes its shard, from 0 to 1. */
   readonly movedShare: number
@@ -13,6 +15,7 @@ export interface RebalancePlan {
   readonly moves: readonly { readonly from: string; readonly to: string; readonly share: number }[]
   /** Keys that were moved; of a dry run, 0. */
   readonly keysMoved: number
+  /** Bytes of their keys and values. */
   readonly bytesMoved: number
 }
 

@@ -13,9 +13,13 @@ import type { ShardGroup } from './shard-group.js'
 export interface RebalanceProgress {
   /** The epoch of the directory while it lasts. */
   readonly epoch: number
+  /** Keys that were looked at so far. */
   readonly keysScanned: number
+  /** Keys that have changed their shard. */
   readonly keysMoved: number
+  /** Bytes of their keys and values. */
   readonly bytesMoved: number
+  /** Whether it is over. */
   readonly done: boolean
 }
 

@@ -7,6 +7,7 @@ import type { PlacementName } from './placement/placement.js'
 
 /** A shard as `openSharded` and `addShard` take it. */
 export interface ShardSpec {
+  /** What it is called. */
   name: string
   /** Its share of the keys, relative to the others (default 1). */
   weight?: number
@@ -18,6 +19,7 @@ export interface ShardSpec {
 
 /** How a store is dealt out over shards. These count when the store is made. */
 export interface ShardingOptions {
+  /** Their names, or what is to be said of them beside. */
   shards?: readonly (string | ShardSpec)[]
   /** How keys find their shard (default 'ring'). */
   placement?: PlacementName

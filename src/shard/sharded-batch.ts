@@ -36,6 +36,7 @@ export interface BatchContent {
   readonly mail: MailOperation[]
 }
 
+/** What `put` of a chained batch takes. */
 type PutOptions = { ttl?: number; keyspace?: ShardedKeyspaceReference }
 
 /** An array of operations as the shards take it. */

@@ -14,7 +14,9 @@ import type { ShardedFamily, ShardedWriteOptions, ShardedWriteTarget } from './s
 
 /** What `as` takes. */
 interface Encodings<K, V> {
+  /** How keys become bytes. Bytes decide the order. */
   keyEncoding?: EncodingOption<K>
+  /** How values become bytes. */
   valueEncoding?: EncodingOption<V>
 }
 

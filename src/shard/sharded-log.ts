@@ -16,6 +16,7 @@ const SLICE = 256
  * for await (const entry of log.read({ from: offset })) console.log(entry.offset, entry.body.toString())
  */
 export class ShardedLog {
+  /** What it was asked for by. */
   readonly name: string
   private readonly part: LogPart
   private readonly home: MailHome
@@ -63,6 +64,7 @@ export class ShardedLog {
     return this.part.trim(options)
   }
 
+  /** Its figures now. */
   stats(): LogStats {
     return this.part.stats()
   }

@@ -8,15 +8,21 @@ import type { Deliveries, HandedMessage, MailOperation, Receipt } from './mail.j
 export class ShardedMessage<T = unknown> {
   /** The same over all deliveries; the shard is in it. */
   readonly id: string
+  /** What was sent. */
   readonly body: T
+  /** What was sent beside the body. */
   readonly headers: Record<string, unknown>
+  /** Whose messages keep their order under `ordering: 'group'`. */
   readonly group: string | undefined
+  /** Higher ones are handed out first. */
   readonly priority: number
   /** How often it was handed out, this time included. */
   readonly attempts: number
+  /** When it was sent, in milliseconds since 1970. */
   readonly sentAt: number
   /** Grows with every delivery on its shard. */
   readonly fence: number
+  /** Where and why it died, for one that is received from a dead-letter queue. */
   readonly deadLetter: DeadLetter | undefined
   /** Of a topic's message: its place on its shard. */
   readonly offset: number | undefined

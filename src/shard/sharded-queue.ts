@@ -58,6 +58,7 @@ export async function receiveFrom(source: Deliveries, options: ReceiveOptions): 
  * await message?.ack()
  */
 export class ShardedQueue<T = unknown> {
+  /** What it was asked for by. */
   readonly name: string
   private readonly part: QueuePart
   private readonly home: MailHome
@@ -156,6 +157,7 @@ export class ShardedQueue<T = unknown> {
     this.part.pause()
   }
 
+  /** Hands out messages again. */
   resume(): void {
     this.part.resume()
   }

@@ -34,9 +34,13 @@ import { type ShardedTransaction, transactOnShard, transactOnShardSync } from '.
 export interface ShardedCapabilities {
   /** Batches and transactions are atomic within one shard. */
   readonly atomic: 'shard'
+  /** `snapshot()` over all shards. */
   readonly snapshots: true
+  /** `queue()`, `topic()` and `log()`. */
   readonly queues: true
+  /** `checkpoint()` of all shards as of one moment. */
   readonly checkpoint: true
+  /** `verify()` of all shards. */
   readonly verify: true
   /** `changes` and `watch`: `SILT_NOT_SUPPORTED`. */
   readonly changes: false
@@ -63,11 +67,17 @@ function notOverShards(what: string): SiltstoneError {
 
 /** Figures of a sharded store. */
 export interface ShardedStats {
+  /** Goes up with every change of the shards. */
   readonly epoch: number
+  /** About, as in `balance`. */
   readonly keys: number
+  /** About, on disk and in the log. */
   readonly bytes: number
+  /** Keys read by name since the store was opened. */
   readonly reads: number
+  /** Operations written since the store was opened. */
   readonly writes: number
+  /** Shard by shard. */
   readonly balance: Balance
   /** While keys move. */
   readonly rebalance: RebalanceProgress | undefined

@@ -12,8 +12,11 @@ import { ShardedWorker } from './sharded-worker.js'
 
 /** What `subscribe` takes: as with one store, without places by offset, which every shard counts for itself. */
 export interface ShardedSubscribeOptions<T, R = T> extends Omit<SubscribeOptions<T, R>, 'from' | 'filter' | 'map'> {
+  /** Where a subscription that is new begins (default 'latest'). Offsets are of one shard each, so none is taken. */
   from?: 'earliest' | 'latest' | { time: number }
+  /** What it does not want is done with. */
   filter?: (message: ShardedMessage<T>) => boolean
+  /** What the body becomes. */
   map?: (message: ShardedMessage<T>) => R
 }
 
@@ -32,6 +35,7 @@ const DEFAULT_VISIBILITY_MS = 30_000
  * await billing.close()
  */
 export class ShardedTopic<T = unknown> {
+  /** What it was asked for by. */
   readonly name: string
   private readonly part: TopicPart
   private readonly home: MailHome

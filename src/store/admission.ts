@@ -5,8 +5,11 @@ import { holdProcess } from './keep-alive.js'
 
 /** What slowed writers down, by reason. */
 export interface Stall {
+  /** What they had to wait for. */
   readonly reason: string
+  /** How often. */
   readonly count: number
+  /** How long, all together. */
   readonly totalMs: number
 }
 

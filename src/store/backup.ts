@@ -35,10 +35,13 @@ export interface BackupPlace {
 
 /** One backup of a directory. */
 export interface BackupInfo {
+  /** Its number; later ones have higher ones. */
   readonly id: number
+  /** In milliseconds since 1970. */
   readonly createdAt: EpochMs
   /** Everything committed before this position is in it. */
   readonly position: Position
+  /** Files it is made of. */
   readonly files: number
   /** Of all its files; backups of one directory share most of them. */
   readonly bytes: number

@@ -56,6 +56,7 @@ export type BatchOperation<K, V> =
 
 /** What an operation of a chained batch takes. */
 export interface BatchPutOptions extends Expiry {
+  /** Where it goes (default: the keyspace whose batch it is). */
   keyspace?: KeyspaceReference
 }
 

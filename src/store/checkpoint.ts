@@ -12,6 +12,7 @@ import { keepAlive } from './keep-alive.js'
 export interface CheckpointReport {
   /** Everything committed before this position is in it: `db.changes({ since: position })` yields what came after. */
   readonly position: Position
+  /** Tables in it. */
   readonly tables: number
   /** Of everything in it. */
   readonly bytes: number

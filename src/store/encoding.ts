@@ -3,7 +3,9 @@ import { getText, putText, textByteBound } from './text.js'
 
 /** A pair of functions of the user's own; for keys the bytes must order as the values should. */
 export interface CustomEncoding<T> {
+  /** What is stored for a value. */
   encode(value: T): Uint8Array | string
+  /** The value of what was stored. */
   decode(bytes: Uint8Array): T
 }
 
@@ -24,6 +26,7 @@ export type Decoded<E, Otherwise> = [E] extends [undefined]
     ? DecodedByFunctions<E>
     : DecodedByName<E, Otherwise>
 
+/** Of an encoding by its name, what it is known to give. */
 type DecodedByName<E, Otherwise> = E extends undefined
   ? Otherwise
   : E extends EncodingName
@@ -33,17 +36,24 @@ type DecodedByName<E, Otherwise> = E extends undefined
 /** Of an option that could be anything, what its functions would give: that is what it was declared with. */
 type DecodedByFunctions<E> = E extends { decode(bytes: Uint8Array): infer T } ? T : never
 
+/** What the encodings that come with the store give. */
 interface NamedTypes {
+  /** Text. */
   utf8: string
+  /** A copy of the bytes. */
   buffer: Buffer
+  /** The same as a plain array of bytes. */
   view: Uint8Array
+  /** What JSON.parse gives. */
   // biome-ignore lint/suspicious/noExplicitAny: as JSON.parse has it; `open<string, User>` says more
   json: any
 }
 
 /** The options that decide what keys and values are. */
 export interface EncodingOptions<KE, VE> {
+  /** How keys become bytes. Bytes decide the order. */
   keyEncoding?: KE
+  /** How values become bytes. */
   valueEncoding?: VE
 }
 

@@ -52,7 +52,9 @@ export interface OpenOptions<K = string, V = string> {
 
 /** What `db.keyspace(name, …)` takes. */
 export interface KeyspaceOptions<K = string, V = string> {
+  /** How its keys become bytes (default: as the store's do). */
   keyEncoding?: EncodingOption<K>
+  /** How its values become bytes (default: as the store's do). */
   valueEncoding?: EncodingOption<V>
   /** How its tables are merged; settled when the keyspace is first written to. */
   compaction?: CompactionStyle

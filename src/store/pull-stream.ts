@@ -34,12 +34,14 @@ export class PullStream<T> implements AsyncIterableIterator<T, undefined> {
   private last: Promise<unknown> = Promise.resolve()
   private wake: () => void = () => {}
 
+  /** @internal Streams come from `db.changes()` and `watch()`. */
   constructor(engine: Engine, source: PullSource<T>, plan: PullPlan) {
     this.engine = engine
     this.source = source
     this.plan = plan
   }
 
+  /** The next item; waits for it where the stream goes on. */
   next(): Promise<IteratorResult<T, undefined>> {
     const result = this.last.then(() => this.step())
     this.last = result.catch(() => {})

@@ -1,5 +1,6 @@
 import type { LatencyStats } from '../bytes/latency.js'
 import type { ForestStats } from '../tree/forest-stats.js'
+import type { JobReport } from '../tree/jobs.js'
 import { LEVEL_COUNT } from '../tree/table-meta.js'
 import type { Stall } from './admission.js'
 import type { Engine } from './engine.js'
@@ -7,12 +8,15 @@ import type { RecoveryReport } from './recover.js'
 
 /** Figures of one level, summed over all keyspaces. */
 export interface LevelStats {
+  /** From 0, where flushes go, down. */
   readonly level: number
+  /** Tables on it. */
   readonly tables: number
   /** On disk. */
   readonly bytes: number
   /** Keys and values before compression. */
   readonly rawBytes: number
+  /** Versions of keys, deletions included. */
   readonly entries: number
   /** Entries that are deletions, and ranges deleted. */
   readonly tombstones: number
@@ -20,11 +24,13 @@ export interface LevelStats {
 
 /** What `db.stats()` returns. Counts since the store was opened, unless they are of what is on disk now. */
 export interface StoreStats {
+  /** Figures of each level, summed over all keyspaces. */
   readonly levels: readonly LevelStats[]
   /** Tables of all levels. */
   readonly files: number
   /** Bytes of all tables. */
   readonly bytes: number
+  /** Bytes of memory. */
   readonly memory: {
     /** Log segments that memtables read from. */
     readonly segments: number
@@ -35,15 +41,22 @@ export interface StoreStats {
     /** Blocks, indexes and filters in the cache. */
     readonly cache: number
   }
+  /** The cache for blocks, indexes and filters. */
   readonly cache: {
+    /** Asked for and there. */
     readonly hits: number
+    /** Asked for and read from a file. */
     readonly misses: number
+    /** Driven out by others. */
     readonly evictions: number
+    /** What is in it. */
     readonly bytes: number
+    /** What may be in it. */
     readonly capBytes: number
   }
   /** What filters were good for: only lookups ask them. */
   readonly filters: {
+    /** How often one was asked. */
     readonly checks: number
     /** The filter knew that the key is not in the table, so no block of it was looked at. */
     readonly useful: number
@@ -59,6 +72,7 @@ export interface StoreStats {
     /** Blocks that were not in memory. */
     readonly reads: LatencyStats
   }
+  /** What a byte costs on its way and in its place. */
   readonly amplification: {
     /** Bytes written to log and tables for each byte of log; 1 before anything was flushed. */
     readonly write: number
@@ -71,16 +85,19 @@ export interface StoreStats {
   readonly stalls: readonly Stall[]
   /** What writers are held to right now, and why; `undefined` where nothing holds them. */
   readonly slowdown: { readonly reason: string; readonly bytesPerSecond: number } | undefined
+  /** Flushes, and bytes of the tables they made. */
   readonly flushes: { readonly count: number; readonly bytesWritten: number }
+  /** Compactions, and bytes of the tables that went in and came out. */
   readonly compactions: { readonly count: number; readonly bytesRead: number; readonly bytesWritten: number }
   /** Flushes and compactions that failed; what has to be done is tried again. */
   readonly failures: number
   /** Jobs under way. */
   readonly running: readonly string[]
   /** The newest jobs that ended, oldest first. */
-  readonly history: ForestStats['history']
+  readonly history: readonly JobReport[]
   /** Snapshots and scans that are open, and how far back the oldest reads. */
   readonly pins: { readonly count: number; readonly oldestPosition: number | undefined }
+  /** The commit log. */
   readonly log: {
     /** Segments that are not in tables yet, the active one included. */
     readonly segments: number
@@ -93,9 +110,11 @@ export interface StoreStats {
     /** Everything before this position survives a loss of power. */
     readonly syncedPosition: number
   }
+  /** The same figures for each keyspace. */
   readonly keyspaces: readonly { readonly name: string; readonly levels: readonly LevelStats[] }[]
   /** What the last failure in the background was; the store goes on trying. */
   readonly backgroundError: Error | undefined
+  /** What happened to the commit log at open. */
   readonly recovery: RecoveryReport
 }
 

@@ -8,9 +8,13 @@ import { type FilterBlock, keyHash, type TableFilter } from './filter.js'
 import type { TableProperties } from './properties.js'
 import type { BlockWalk } from './table-cursor.js'
 
+/** Something in a file that is not as it should be. */
 export interface AuditFinding {
+  /** The file, with its path. */
   readonly file: string
+  /** Where in it, where that can be told. */
   readonly offset?: number
+  /** What is wrong there. */
   readonly problem: string
 }
 

@@ -7,14 +7,21 @@ import { JOB_HISTORY } from './tuning.js'
 
 /** How a flush or compaction went. */
 export interface JobReport {
+  /** What it was. */
   readonly kind: 'flush' | 'compaction'
   /** Why it was run, and where its tables went. */
   readonly what: string
+  /** In milliseconds since 1970. */
   readonly endedAt: EpochMs
+  /** From its start to its end. */
   readonly durationMs: number
+  /** Of the tables that went in. */
   readonly bytesRead: number
+  /** Of the tables that came out. */
   readonly bytesWritten: number
+  /** Entries that went in. */
   readonly entriesRead: number
+  /** Entries that came out. */
   readonly entriesWritten: number
 }
 

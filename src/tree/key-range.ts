@@ -7,7 +7,9 @@ import { compareBytes, compareKeys } from '../bytes/compare.js'
  * as up to its successor, the key with a zero byte behind it.
  */
 export interface KeyRange {
+  /** The first key. */
   readonly start: Uint8Array
+  /** The first key behind it; `undefined`: there is no end. */
   readonly end: Uint8Array | undefined
 }
 

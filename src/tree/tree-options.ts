@@ -1,5 +1,6 @@
 import type { CompressionName } from '../bytes/compression.js'
 
+/** How tables are merged: by levels, by tiers of tables of one size, or not at all, the oldest ones being dropped. */
 export type CompactionStyle = 'leveled' | 'tiered' | 'fifo'
 
 /** What is fixed per tree and stored with it. Fields of other floors, and of later versions, are carried along untouched. */

@@ -9,7 +9,9 @@ export type KeyvSiltstoneOptions = Omit<OpenOptions<string, string>, 'keyEncodin
 
 /** One of several values that are set in one commit. */
 export interface KeyvSiltstoneItem {
+  /** With its namespace. */
   readonly key: string
+  /** As Keyv has serialized it. */
   readonly value: unknown
   /** In milliseconds. */
   readonly ttl?: number | undefined
@@ -53,16 +55,19 @@ export class KeyvSiltstone extends EventEmitter {
     }
   }
 
+  /** The value of a key, as Keyv has serialized it. */
   // biome-ignore lint/suspicious/noExplicitAny: Keyv's own interface; what it serialized is a string here
   async get(key: string): Promise<any> {
     return (await this.store()).get(key)
   }
 
+  /** The values of many keys, in their order, all as of one moment. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   async getMany(keys: string[]): Promise<any[]> {
     return (await this.store()).getMany(keys)
   }
 
+  /** Sets a key, for so many milliseconds where `ttl` says so. */
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     await (await this.store()).put(key, value as string, expiring(ttl))
     return true
@@ -92,10 +97,12 @@ export class KeyvSiltstone extends EventEmitter {
     return operations.length > 0
   }
 
+  /** Whether a key is there. */
   async has(key: string): Promise<boolean> {
     return (await this.store()).has(key)
   }
 
+  /** Which of many keys are there, in their order. */
   async hasMany(keys: string[]): Promise<boolean[]> {
     return (await this.store()).hasMany(keys)
   }

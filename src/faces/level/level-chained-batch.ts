@@ -8,6 +8,7 @@ import type { ChainedBatchWriteOptions } from './level-options.js'
 export class LevelChainedBatch<TDatabase, K, V> extends AbstractChainedBatch<TDatabase, K, V> {
   private readonly batch: Batch<Encoded, Encoded>
 
+  /** @internal Batches come from `db.batch()`. */
   constructor(db: TDatabase, batch: Batch<Encoded, Encoded>) {
     super(db)
     this.batch = batch

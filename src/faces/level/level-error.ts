@@ -14,8 +14,10 @@ const LEVEL_CODES: Partial<Record<SiltstoneErrorCode, string>> = {
 
 /** An error with a code of Level's own; what the store said is its `cause`. */
 export class LevelError extends Error {
+  /** What went wrong, by the names that Level has for it. */
   readonly code: string
 
+  /** @internal */
   constructor(code: string, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
     this.code = code

@@ -58,9 +58,13 @@ interface ReadOptions {
   fillCache?: boolean | undefined
 }
 
+/** What `get` and `getSync` take. */
 export interface GetOptions<K, V> extends AbstractGetOptions<K, V>, ReadOptions {}
+/** What `getMany` takes. */
 export interface GetManyOptions<K, V> extends AbstractGetManyOptions<K, V>, ReadOptions {}
+/** What `has` takes. */
 export interface HasOptions<K> extends AbstractHasOptions<K>, ReadOptions {}
+/** What `hasMany` takes. */
 export interface HasManyOptions<K> extends AbstractHasManyOptions<K>, ReadOptions {}
 
 /** What iterators take. */
@@ -69,8 +73,11 @@ export interface AdditionalIteratorOptions extends ReadOptions {
   highWaterMarkBytes?: number | undefined
 }
 
+/** What `iterator` takes. */
 export interface IteratorOptions<K, V> extends AbstractIteratorOptions<K, V>, AdditionalIteratorOptions {}
+/** What `keys` takes. */
 export interface KeyIteratorOptions<K> extends AbstractKeyIteratorOptions<K>, AdditionalIteratorOptions {}
+/** What `values` takes. */
 export interface ValueIteratorOptions<K, V> extends AbstractValueIteratorOptions<K, V>, AdditionalIteratorOptions {}
 
 /** What writes take. */
@@ -79,9 +86,13 @@ interface WriteOptions {
   sync?: boolean | undefined
 }
 
+/** What `put` takes. */
 export interface PutOptions<K, V> extends AbstractPutOptions<K, V>, WriteOptions {}
+/** What `del` takes. */
 export interface DelOptions<K> extends AbstractDelOptions<K>, WriteOptions {}
+/** What `batch` with an array takes. */
 export interface BatchOptions<K, V> extends AbstractBatchOptions<K, V>, WriteOptions {}
+/** What `write` of a chained batch takes. */
 export interface ChainedBatchWriteOptions extends AbstractChainedBatchWriteOptions, WriteOptions {}
 
 /** What `approximateSize` and `compactRange` take. */

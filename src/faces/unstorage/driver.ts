@@ -4,6 +4,7 @@ import type { PullStream } from '../../store/pull-stream.js'
 import type { WatchChange } from '../../store/watch/watch.js'
 import { LazyStore } from '../lazy-store.js'
 
+/** A keyspace as the driver needs it. */
 type Bytes = Keyspace<string, Buffer>
 
 /** What `siltstoneDriver` takes: a place, and for a directory the options of `open`, encodings apart. */
@@ -18,33 +19,53 @@ export interface SiltstoneDriverOptions extends Omit<OpenOptions<string, Buffer>
 
 /** In seconds, for this item. */
 interface ItemOptions {
+  /** How long it stays. */
   ttl?: number
 }
 
+/** One of several items that are set in one commit. */
 interface SetItem {
+  /** Where it goes. */
   key: string
+  /** What it is set to. */
   value: string
+  /** What holds for it alone. */
   options?: ItemOptions
 }
 
 /** A driver, in unstorage's own words. */
 export interface SiltstoneDriver {
+  /** 'siltstone'. */
   readonly name: string
+  /** What it was made with. */
   readonly options: SiltstoneDriverOptions
   /** The store, once something has been read or written. */
   getInstance(): Promise<Bytes>
+  /** Whether an item is there. */
   hasItem(key: string): Promise<boolean>
+  /** An item as text; null where there is none. */
   getItem(key: string): Promise<string | null>
+  /** An item as bytes; null where there is none. */
   getItemRaw(key: string): Promise<Buffer | null>
+  /** Many items, in their order, all as of one moment. */
   getItems(items: { key: string }[]): Promise<{ key: string; value: string | null }[]>
+  /** Sets an item to a text. */
   setItem(key: string, value: string, options?: ItemOptions): Promise<void>
+  /** Sets an item to bytes, or to the JSON of anything else. */
   setItemRaw(key: string, value: unknown, options?: ItemOptions): Promise<void>
+  /** Sets many items in one commit. */
   setItems(items: SetItem[]): Promise<void>
+  /** Removes an item. */
   removeItem(key: string): Promise<void>
+  /** The bytes of an item; null where there is none. */
   getMeta(key: string): Promise<{ size: number } | null>
+  /** The keys below a base, in order. */
   getKeys(base: string): Promise<string[]>
+  /** Removes everything below a base by one range deletion. */
   clear(base: string): Promise<void>
+  /** Hears of items that are set or removed in this process; resolves with what ends that. */
   watch(callback: (event: 'update' | 'remove', key: string) => void): Promise<() => Promise<void>>
+  /** Closes a store that the driver has opened. */
   dispose(): Promise<void>
 }
 

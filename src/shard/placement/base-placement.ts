@@ -123,6 +123,7 @@ export abstract class BasePlacement implements Placement {
     return -this.members[index]!.weight / Math.log(draw)
   }
 
+  /** The place of a shard in `shards`; refuses a name that is not there. */
   indexOf(name: string): number {
     const at = this.members.findIndex((shard) => shard.name === name)
     if (at >= 0) return at

@@ -18,6 +18,7 @@ export class Directory extends BasePlacement {
   private root: Node = { shard: undefined, children: new Map() }
   private readonly assignments = new Map<string, string>()
 
+  /** `vnodes` are those of the ring for keys that nothing is assigned to; `seed` shifts all hashes. */
   constructor(options: { seed?: number; vnodes?: number } = {}) {
     super(options.seed)
     this.fallback = new Ring({ ...(options.vnodes === undefined ? {} : { vnodes: options.vnodes }), seed: this.seed })

@@ -11,6 +11,7 @@ import type { PlacedShard } from './placement.js'
 export class Jump extends BasePlacement {
   readonly kind = 'jump'
 
+  /** `seed` shifts all hashes. */
   constructor(options: { seed?: number } = {}) {
     super(options.seed)
   }

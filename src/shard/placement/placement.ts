@@ -3,6 +3,7 @@ export type PlacementName = 'ring' | 'slots' | 'rendezvous' | 'jump' | 'range' |
 
 /** A shard as a placement knows it. */
 export interface PlacedShard {
+  /** What it is called. */
   readonly name: string
   /** Its share of the keys, relative to the others. */
   readonly weight: number
@@ -16,8 +17,11 @@ export interface ShardPlaceOptions {
 
 /** A placement as it is written down: enough to make the same one again. */
 export interface PlacementState {
+  /** Which strategy it is. */
   readonly kind: PlacementName
+  /** What shifts its hashes. */
   readonly seed: number
+  /** In the order in which they came. */
   readonly shards: readonly PlacedShard[]
   /** What the strategy keeps besides: points on the ring, a table of slots, split points, assignments. */
   readonly details: Readonly<Record<string, unknown>>
@@ -28,11 +32,15 @@ export interface PlacementState {
  * the data is not a placement's business. `test/shard/placement/conformance.ts` holds all implementations to this.
  */
 export interface Placement {
+  /** Which strategy it is. */
   readonly kind: PlacementName
   /** In the order in which they came; `ownerOf` answers with places in this list. */
   readonly shards: readonly PlacedShard[]
+  /** A shard more, which takes its share from the others. */
   add(name: string, options?: ShardPlaceOptions): void
+  /** A shard less; the others take its keys. */
   remove(name: string): void
+  /** Another share for a shard. */
   reweight(name: string, weight: number): void
   /** The name of the shard on which a key stands; a '{tag}' in the key decides alone. */
   locate(key: string | Uint8Array): string
@@ -42,5 +50,6 @@ export interface Placement {
   replicas(key: string | Uint8Array, count: number): string[]
   /** An independent one that decides the same. */
   copy(): Placement
+  /** What is to be written down to make the same one again. */
   state(): PlacementState
 }

@@ -17,6 +17,7 @@ export class Range extends BasePlacement {
   private owners: readonly string[] = []
   private ownerIndexes: readonly number[] = []
 
+  /** `splits` are the keys at which it is cut, in order; `seed` shifts the hashes of `replicas`. */
   constructor(options: { seed?: number; splits?: readonly (string | Uint8Array)[] } = {}) {
     super(options.seed)
     const { splits = [] } = options

@@ -7,6 +7,7 @@ import { BasePlacement } from './base-placement.js'
 export class Rendezvous extends BasePlacement {
   readonly kind = 'rendezvous'
 
+  /** `seed` shifts all hashes. */
   constructor(options: { seed?: number } = {}) {
     super(options.seed)
   }

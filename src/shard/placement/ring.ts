@@ -28,11 +28,13 @@ const MOST_POINTS = 4_000_000
  */
 export class Ring extends BasePlacement {
   readonly kind = 'ring'
+  /** Points on the ring for a weight of 1. */
   readonly vnodes: number
   /** Ascending. */
   private points = new Uint32Array(0)
   private owners = new Uint32Array(0)
 
+  /** No shards are on it yet. */
   constructor(options: RingOptions = {}) {
     super(options.seed)
     const { vnodes = 160 } = options

@@ -18,6 +18,7 @@ export class Slots extends BasePlacement {
   private table = new Uint16Array(SLOT_COUNT).fill(UNOWNED)
   private tableVersion = 0
 
+  /** `seed` shifts all hashes. */
   constructor(options: { seed?: number } = {}) {
     super(options.seed)
   }
@@ -47,6 +48,7 @@ export class Slots extends BasePlacement {
     return this.hash(bytes, start, end) % SLOT_COUNT
   }
 
+  /** The name of the shard that has a slot. */
   ownerOfSlot(slot: number): string {
     this.checkSlot(slot)
     return this.shards[this.table[slot]!]!.name

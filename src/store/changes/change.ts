@@ -22,10 +22,13 @@ import { isInternal } from '../internal-trees.js'
 
 /** A key was set. */
 export interface PutChange<K = unknown, V = unknown> {
+  /** Tells it from other changes. */
   readonly type: 'put'
   /** The name of the keyspace; the default one has none. */
   readonly keyspace: string
+  /** The key that was set. */
   readonly key: K
+  /** What it was set to. */
   readonly value: V
   /** When the key is gone, in milliseconds since 1970; absent where it stays. */
   readonly expiresAt?: number
@@ -33,14 +36,19 @@ export interface PutChange<K = unknown, V = unknown> {
 
 /** A key was removed, whether it was there or not. */
 export interface DeleteChange<K = unknown> {
+  /** Tells it from other changes. */
   readonly type: 'del'
+  /** The name of the keyspace; the default one has none. */
   readonly keyspace: string
+  /** The key that was removed. */
   readonly key: K
 }
 
 /** All keys of a range were removed. */
 export interface ClearChange<K = unknown> {
+  /** Tells it from other changes. */
   readonly type: 'clear'
+  /** The name of the keyspace; the default one has none. */
   readonly keyspace: string
   /** The first key of the range; `undefined` where no key of this encoding is at just that place. */
   readonly start: K | undefined
@@ -57,6 +65,7 @@ export type Change<K = unknown, V = unknown> = PutChange<K, V> | DeleteChange<K>
 export interface Commit<K = unknown, V = unknown> {
   /** The position in the log behind it: `changes({ since: position })` goes on with the next one. */
   readonly position: Position
+  /** What it did, in order. */
   readonly operations: readonly Change<K, V>[]
 }
 

@@ -11,6 +11,7 @@ type Bytes = Uint8Array
 
 /** A transaction of any keyspace of the store. */
 export interface TransactionScope {
+  /** The transaction of a keyspace. */
   keyspace<K, V>(keyspace: Keyspace<K, V>): Transaction<K, V>
 }
 

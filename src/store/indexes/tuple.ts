@@ -139,7 +139,9 @@ export const tuples: CustomEncoding<Tuple> = { encode: encodeTuple, decode: deco
 export interface TupleRange<T extends Tuple = Tuple> {
   /** Behind all tuples that begin with this one. */
   gt?: Beginning<T>
+  /** The first tuple of the range. */
   gte?: Beginning<T>
+  /** The first tuple behind it. */
   lt?: Beginning<T>
   /** Up to all tuples that begin with this one. */
   lte?: Beginning<T>

@@ -5,6 +5,7 @@ import { lostPath } from '../lost-folder.js'
 export interface KeptFile {
   /** Its name before the repair, in the directory of the store. */
   readonly file: string
+  /** What became of it. */
   readonly what: string
   /** Where the original is now, in the directory of the store; absent where it stays in its place. */
   readonly movedTo?: string
@@ -12,16 +13,21 @@ export interface KeptFile {
 
 /** A file of whose content something is not in the store after a repair. One of which a part was saved is kept and lost. */
 export interface LostFile {
+  /** Its name before the repair, in the directory of the store. */
   readonly file: string
+  /** Why something of it is lost. */
   readonly reason: string
   /** Where in the file the damage begins. */
   readonly offset?: number
+  /** Where the original is now; absent where it stays in its place. */
   readonly movedTo?: string
 }
 
 /** What `repair` found and did, file by file. */
 export interface RepairReport {
+  /** Files whose content is in the store. */
   readonly kept: readonly KeptFile[]
+  /** Files of which something is not. */
   readonly lost: readonly LostFile[]
 }
 
