@@ -96,9 +96,12 @@ function filesBelow(folder: string, ending: string): string[] {
     .sort()
 }
 
-/** README and every page below docs/: the blocks of a page share one scope. */
+/**
+ * README and every page below docs/: the blocks of a page share one scope. The blocks of docs/api are examples of comments, each with a
+ * scope of its own.
+ */
 export function pages(): Snippet[] {
-  return ['README.md', ...filesBelow('docs', '.md')]
+  return ['README.md', ...filesBelow('docs', '.md').filter((name) => !name.startsWith(join('docs', 'api')))]
     .map((name) => {
       const blocks = [...readFileSync(name, 'utf8').matchAll(/^```(?:ts|js)\n(.*?)^```$/gms)]
       return { name, code: blocks.map(([, code]) => code).join('\n') }
@@ -106,21 +109,24 @@ export function pages(): Snippet[] {
     .filter(({ code }) => code !== '')
 }
 
+/** An example of a comment, and as it stands there. */
+export interface Example extends Snippet {
+  readonly example: string
+}
+
 /** Every `@example` of what is in src/. */
-export function examples(): Snippet[] {
+export function examples(): Example[] {
   return filesBelow('src', '.ts').flatMap((file) => {
     const text = readFileSync(file, 'utf8')
     const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
-    const found: Snippet[] = []
+    const found: Example[] = []
     const visit = (node: ts.Node): void => {
       for (const doc of (node as { jsDoc?: ts.JSDoc[] }).jsDoc ?? []) {
         for (const tag of doc.tags ?? []) {
           if (tag.tagName.text !== 'example') continue
           const line = source.getLineAndCharacterOfPosition(tag.pos).line + 1
-          found.push({
-            name: `${file}:${line}`,
-            code: inSurroundings(file, ts.getTextOfJSDocComment(tag.comment) ?? ''),
-          })
+          const example = ts.getTextOfJSDocComment(tag.comment) ?? ''
+          found.push({ name: `${file}:${line}`, example, code: inSurroundings(file, example) })
         }
       }
       ts.forEachChild(node, visit)
