@@ -2,6 +2,7 @@ import { hash64 } from '../../bytes/hash.js'
 
 /** What two sets of entries are compared by. */
 export interface Sum {
+  /** How many. */
   readonly entries: number
   /** Of keys and values together. */
   readonly bytes: number

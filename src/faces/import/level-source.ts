@@ -6,12 +6,15 @@ import { describe } from '../../store/encoding.js'
  * others are.
  */
 export interface LevelSource {
+  /** Walks over all entries, keys and values as bytes. */
   iterator(options: typeof AS_BYTES): LevelEntries
 }
 
 /** An iterator of such a database; what it yields is bytes, because it was asked for them. */
 export interface LevelEntries {
+  /** The next ones, at most so many; none at the end. */
   nextv(count: number): Promise<readonly (readonly [key: unknown, value: unknown])[]>
+  /** Lets go of what the iterator holds. */
   close(): Promise<void>
 }
 
