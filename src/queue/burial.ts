@@ -1,5 +1,6 @@
 import { type Change, commitChange } from './change.js'
-import { Delivery } from './delivery.js'
+import type { Delivery } from './delivery.js'
+import { LEAVE_BYTE_BOUND } from './departures.js'
 import { addressed, type Letter } from './letter.js'
 import { appendByteBound } from './message-log.js'
 
@@ -7,17 +8,17 @@ import { appendByteBound } from './message-log.js'
 export function bury(from: Delivery, letter: Letter, sync: boolean, leave: (change: Change) => void): Promise<void> {
   const dead = from.deadLetters
   if (dead === undefined) {
-    return from.commit(Delivery.leaveByteBound, sync, (change) => {
+    return from.stock.commit(LEAVE_BYTE_BOUND, sync, (change) => {
       leave(change)
-      from.tally.deadLettered++
+      from.stock.tally.deadLettered++
     })
   }
   const message = addressed(letter)
-  const bound = Delivery.leaveByteBound + from.figuresByteBound + burialByteBound(dead, letter, message)
+  const bound = LEAVE_BYTE_BOUND + from.stock.figuresByteBound + burialByteBound(dead, letter, message)
   return commitChange(from.post.engine, bound, sync, (change) => {
-    change.touch(from)
+    change.touch(from.stock)
     leave(change)
-    from.tally.deadLettered++
+    from.stock.tally.deadLettered++
     layDown(change, dead, letter, message)
   })
 }
@@ -25,12 +26,12 @@ export function bury(from: Delivery, letter: Letter, sync: boolean, leave: (chan
 /** Room that laying a letter down takes in a record. */
 export function burialByteBound(dead: Delivery, letter: Letter, message: Uint8Array): number {
   const name = letter.deadLetter.queue.length * 6
-  return appendByteBound(message) + dead.appendByteBound(0) + dead.figuresByteBound + name
+  return appendByteBound(message) + dead.appendByteBound(0) + dead.stock.figuresByteBound + name
 }
 
 /** Adds a dead letter to the queue that keeps it. */
 export function layDown(change: Change, dead: Delivery, letter: Letter, message: Uint8Array): void {
-  change.touch(dead)
-  dead.rememberDeath(letter.deadLetter.queue)
+  change.touch(dead.stock)
+  dead.stock.rememberDeath(letter.deadLetter.queue)
   dead.append(change, 0, message, 0)
 }

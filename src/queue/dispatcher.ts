@@ -2,8 +2,10 @@ import { SiltstoneError } from '../bytes/errors.js'
 import { holdProcess } from '../store/keep-alive.js'
 import { bury as layToRest } from './burial.js'
 import { announce } from './channels.js'
-import { Delivery, type Filter, MOST_PASSED } from './delivery.js'
+import type { Delivery } from './delivery.js'
+import { postponeByteBound } from './departures.js'
 import type { Entry } from './entry.js'
+import { type Filter, MOST_PASSED, takeByteBound } from './handout.js'
 import type { StoredMessage } from './message-format.js'
 import { backoffDelay } from './rules.js'
 
@@ -61,7 +63,7 @@ export class Dispatcher {
 
   constructor(delivery: Delivery) {
     this.delivery = delivery
-    delivery.onReady = () => this.wake()
+    delivery.stock.onReady = () => this.wake()
   }
 
   /** Messages as soon as there are any. */
@@ -168,19 +170,19 @@ export class Dispatcher {
       while (this.waiters.length > 0 && this.closedWith === undefined && !this.paused) {
         // Those that are passed over have to be read as well.
         const count = this.waiters[0]!.max * 2 + MOST_PASSED
-        if (!delivery.fillResident(count)) {
-          await delivery.fill(count)
+        if (!delivery.handout.fillResident(count)) {
+          await delivery.handout.fill(count)
           continue
         }
         const now = delivery.post.clock.now()
-        if (!delivery.hasNext(now)) break
+        if (!delivery.handout.hasNext(now)) break
         const waiter = this.waiters.shift()
         if (waiter !== undefined) this.serve(waiter, now)
       }
       this.answerImpatient()
     }
     this.isPumping = false
-    for (const lane of delivery.lanes) if (!lane.hasNext) lane.rest()
+    for (const lane of delivery.stock.lanes) if (!lane.hasNext) lane.rest()
     this.holdOrRelease()
     this.arm()
   }
@@ -207,11 +209,11 @@ export class Dispatcher {
     let committed: Promise<void>
     try {
       // Whether a delivery survives a loss of power is not worth a sync: what was not written down is handed out again.
-      committed = delivery.commit(Delivery.takeByteBound(max), false, (change) => {
-        const entries = delivery.take(change, max, now, reader.filter, dying)
-        isMore = entries.length < max && delivery.stoppedEarly
+      committed = delivery.stock.commit(takeByteBound(max), false, (change) => {
+        const entries = delivery.handout.take(change, max, now, reader.filter, dying)
+        isMore = entries.length < max && delivery.handout.stoppedEarly
         taken = entries.map((entry) => ({ entry, stored: entry.stored! }))
-        if (reader.isAtMostOnce) for (const entry of entries) delivery.acknowledge(change, entry)
+        if (reader.isAtMostOnce) for (const entry of entries) delivery.departures.acknowledge(change, entry)
       })
     } catch (error) {
       waiter.reject(error)
@@ -250,7 +252,7 @@ export class Dispatcher {
       }
       const opened = reader.open(entry, stored)
       if ('message' in opened) {
-        announce('deliver', () => ({ queue: delivery.name, id: delivery.idOf(entry), attempts: entry.attempts }))
+        announce('deliver', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), attempts: entry.attempts }))
         messages.push(opened.message)
       } else if (!reader.isAtMostOnce) this.fail(entry, opened.failure, opened.isFatal)
     }
@@ -269,7 +271,7 @@ export class Dispatcher {
   release(entry: Entry): void {
     if (entry.state !== 'in-flight') return
     entry.attempts--
-    this.delivery.giveBack(entry, entry.reason)
+    this.delivery.departures.giveBack(entry, entry.reason)
   }
 
   /** A delivery failed for a reason of the message's own. */
@@ -284,16 +286,16 @@ export class Dispatcher {
     const { delivery } = this
     const { rules, post } = delivery
     const { attempts } = entry
-    announce('nack', () => ({ queue: delivery.name, id: delivery.idOf(entry), reason, attempts }))
+    announce('nack', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), reason, attempts }))
     if (attempts >= rules.maxAttempts) return this.bury(entry, reason, sync)
     const delay = delayMs ?? backoffDelay(rules.backoff, attempts)
     if (delay <= 0) {
-      delivery.giveBack(entry, reason)
+      delivery.departures.giveBack(entry, reason)
       return Promise.resolve()
     }
     const due = Math.ceil(post.clock.now() + delay)
-    const bound = Delivery.postponeByteBound(delivery.messageOf(entry), reason)
-    return delivery.commit(bound, sync, (change) => delivery.postpone(change, entry, due, reason))
+    const bound = postponeByteBound(delivery.stock.messageOf(entry), reason)
+    return delivery.stock.commit(bound, sync, (change) => delivery.departures.postpone(change, entry, due, reason))
   }
 
   /** The message goes where the dead ones are. */
@@ -304,16 +306,16 @@ export class Dispatcher {
     const { post } = delivery
     const again = (): void => {
       // The store could not take it; it is handed out again, and dies then.
-      if (entry.state === 'in-flight') delivery.giveBack(entry, reason)
-      else if (entry.state === 'loose') delivery.putBack(entry)
+      if (entry.state === 'in-flight') delivery.departures.giveBack(entry, reason)
+      else if (entry.state === 'loose') delivery.departures.putBack(entry)
     }
     try {
-      const stored = delivery.messageOf(entry)
-      const id = delivery.idOf(entry, stored)
+      const stored = delivery.stock.messageOf(entry)
+      const id = delivery.stock.idOf(entry, stored)
       const { attempts, priority } = entry
       const deadLetter = { queue: delivery.name, reason, attempts, time: post.clock.now() }
       const done = layToRest(delivery, { id, stored, priority, deadLetter }, sync, (change) => {
-        delivery.leave(change, entry)
+        delivery.departures.leave(change, entry)
       })
       announce('dead-letter', () => ({ queue: delivery.name, id, reason, attempts }))
       done.catch(again)
@@ -344,9 +346,9 @@ export class Dispatcher {
     for (const entry of delivery.overdue(delivery.post.clock.now())) {
       const { attempts } = entry
       const reason = 'its visibility timeout ended'
-      announce('timeout', () => ({ queue: delivery.name, id: delivery.idOf(entry), attempts }))
+      announce('timeout', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), attempts }))
       if (attempts >= delivery.rules.maxAttempts) this.bury(entry, reason).catch(() => {})
-      else delivery.giveBack(entry, reason)
+      else delivery.departures.giveBack(entry, reason)
     }
     this.pump()
     this.arm()
@@ -364,7 +366,7 @@ export class Dispatcher {
   /** Called in the middle of a commit, which a disk that cannot be read must not spoil: what has expired is not handed out anyway. */
   private nextExpiry(): number | undefined {
     try {
-      return this.delivery.nextExpiry
+      return this.delivery.stock.nextExpiry
     } catch {
       return undefined
     }
@@ -375,8 +377,8 @@ export class Dispatcher {
     const { delivery } = this
     try {
       let isMore = false
-      const committed = delivery.commit(Delivery.takeByteBound(0), false, (change) => {
-        isMore = delivery.sweep(change, delivery.post.clock.now())
+      const committed = delivery.stock.commit(takeByteBound(0), false, (change) => {
+        isMore = delivery.handout.sweep(change, delivery.post.clock.now())
       })
       committed.then(
         () => (isMore ? this.sweep() : this.armSweep()),

@@ -97,3 +97,41 @@ export function goesBefore(a: Entry, b: Entry): boolean {
   if (a.sentAt !== b.sentAt) return a.sentAt < b.sentAt
   return a.offset < b.offset
 }
+
+/** The entry of a message that nobody has been handed yet. */
+export function newEntry(
+  lane: Lane<Entry> | undefined,
+  offset: number,
+  kind: number,
+  due: number,
+  priority: number,
+  message: StoredMessage,
+): Entry {
+  return {
+    lane,
+    offset,
+    kind,
+    due,
+    priority,
+    sentAt: message.sentAt,
+    expiresAt: message.expiresAt,
+    size: message.size,
+    order: undefined,
+    attempts: 0,
+    state: 'loose',
+    fence: 0,
+    deadline: 0,
+    reason: '',
+    stored: message,
+    id: '',
+  }
+}
+
+export function hasExpired({ expiresAt }: Entry, now: number): boolean {
+  return expiresAt > 0 && expiresAt <= now
+}
+
+/** What a message in a lane is called. */
+export function idIn(lane: Lane<Entry>, offset: number): string {
+  return lane.priority === 0 ? String(offset) : `p${lane.priority}-${offset}`
+}

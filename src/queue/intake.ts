@@ -4,7 +4,8 @@ import type { RecordWriter } from '../store/record-writer.js'
 import { layDown } from './burial.js'
 import { Change, commitChange } from './change.js'
 import { announce } from './channels.js'
-import { Delivery } from './delivery.js'
+import type { Delivery } from './delivery.js'
+import { LEAVE_BYTE_BOUND } from './departures.js'
 import type { Draft } from './draft.js'
 import { addressed, type Letter } from './letter.js'
 import { StoredMessage } from './message-format.js'
@@ -40,7 +41,7 @@ export class Intake {
 
   constructor(delivery: Delivery) {
     this.delivery = delivery
-    delivery.onRoom = () => this.release()
+    delivery.stock.onRoom = () => this.release()
   }
 
   /** Sends messages in one commit. Waits for room where the queue is full and its rules say so. */
@@ -83,13 +84,13 @@ export class Intake {
     const { delivery } = this
     const { deadLetters: dead } = delivery
     const { overflow } = delivery.rules
-    let bound = delivery.figuresByteBound
+    let bound = delivery.stock.figuresByteBound
     for (const { bytes, dedupId, priority } of drafts) {
       bound += appendByteBound(bytes) + delivery.appendByteBound(priority) + 160 + (dedupId?.length ?? 0) * 3
     }
-    if (overflow === 'drop-oldest' && this.hasLimit) bound += MOST_DROPPED * Delivery.leaveByteBound
+    if (overflow === 'drop-oldest' && this.hasLimit) bound += MOST_DROPPED * LEAVE_BYTE_BOUND
     if (overflow === 'dead-letter' && this.hasLimit && dead !== undefined) {
-      bound += dead.figuresByteBound + dead.appendByteBound(0) + drafts.length * (300 + delivery.name.length * 6)
+      bound += dead.stock.figuresByteBound + dead.appendByteBound(0) + drafts.length * (300 + delivery.name.length * 6)
     }
     return bound
   }
@@ -110,8 +111,8 @@ export class Intake {
     const { dedupId } = draft
     const first = dedupId === undefined ? undefined : this.firstOf(dedupId)
     if (first !== undefined) {
-      change.touch(delivery)
-      delivery.tally.duplicates++
+      change.touch(delivery.stock)
+      delivery.stock.tally.duplicates++
       announce('duplicate', () => ({ queue: delivery.name, id: first, dedupId }))
       return { id: first, duplicate: true }
     }
@@ -160,11 +161,11 @@ export class Intake {
     const { delivery } = this
     const { maxLength, maxBytes } = delivery.rules
     const isWithin = (): boolean =>
-      (maxLength === undefined || delivery.depth + count <= maxLength) &&
-      (maxBytes === undefined || delivery.bytes + bytes <= maxBytes)
+      (maxLength === undefined || delivery.stock.depth + count <= maxLength) &&
+      (maxBytes === undefined || delivery.stock.bytes + bytes <= maxBytes)
     if (isWithin()) return true
     // What has expired takes no place.
-    delivery.countExpired(delivery.post.clock.now())
+    delivery.stock.countExpired(delivery.post.clock.now())
     return isWithin()
   }
 
@@ -174,7 +175,7 @@ export class Intake {
     const { length } = draft.bytes
     if (overflow === 'drop-oldest') {
       for (let dropped = 0; !this.fits(1, length); dropped++) {
-        if (dropped === MOST_DROPPED || delivery.dropOldest(change) === undefined) throw this.full()
+        if (dropped === MOST_DROPPED || delivery.removals.dropOldest(change) === undefined) throw this.full()
         announce('drop', () => ({ queue: delivery.name, id: '' }))
       }
     } else if (!this.fits(1, length)) {
@@ -187,8 +188,9 @@ export class Intake {
   /** Sends a message straight to the dead ones. */
   private divert(change: Change, draft: Draft): string {
     const { delivery } = this
-    const { post, tally, name, deadLetters: dead } = delivery
-    change.touch(delivery)
+    const { post, stock, name, deadLetters: dead } = delivery
+    const { tally } = stock
+    change.touch(stock)
     const id = `s${tally.asideNumber++}`
     tally.asideSent++
     if (dead === undefined) {
@@ -204,7 +206,8 @@ export class Intake {
   }
 
   private full(): SiltstoneError {
-    const { name, depth, bytes, rules } = this.delivery
+    const { name, stock, rules } = this.delivery
+    const { depth, bytes } = stock
     const limit =
       rules.maxLength !== undefined && depth >= rules.maxLength
         ? `${depth} messages, and maxLength is ${rules.maxLength}`

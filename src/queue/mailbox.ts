@@ -5,10 +5,12 @@ import type { RecordWriter } from '../store/record-writer.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { Change, commitChange } from './change.js'
 import { announce } from './channels.js'
-import { Delivery } from './delivery.js'
+import type { Delivery } from './delivery.js'
+import { LEAVE_BYTE_BOUND } from './departures.js'
 import { Dispatcher } from './dispatcher.js'
 import type { Entry } from './entry.js'
 import { Intake } from './intake.js'
+import { PURGE_BYTE_BOUND } from './removals.js'
 import { milliseconds } from './rules.js'
 
 /** A receipt: which message, and which of its deliveries. */
@@ -55,15 +57,15 @@ export class Mailbox {
   }
 
   private ackByteBound(count: number): number {
-    return count * Delivery.leaveByteBound + this.delivery.figuresByteBound
+    return count * LEAVE_BYTE_BOUND + this.delivery.stock.figuresByteBound
   }
 
   private encodeAcks(change: Change, receipts: readonly Receipt[]): void {
     const { delivery } = this
     for (const { entry, fence } of receipts) {
-      delivery.checkReceipt(entry, fence)
-      announce('ack', () => ({ queue: delivery.name, id: delivery.idOf(entry), attempts: entry.attempts }))
-      delivery.acknowledge(change, entry)
+      delivery.departures.checkReceipt(entry, fence)
+      announce('ack', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), attempts: entry.attempts }))
+      delivery.departures.acknowledge(change, entry)
     }
   }
 
@@ -104,14 +106,14 @@ export class Mailbox {
     const { entry, fence } = receipt
     const given = checked(options, nackChecks, 'nack') as NackOptions
     this.checkOpen()
-    this.delivery.checkReceipt(entry, fence)
+    this.delivery.departures.checkReceipt(entry, fence)
     return this.dispatcher.fault(entry, given.delay, given.reason ?? 'it was given back', given.sync)
   }
 
   extend({ entry, fence }: Receipt, ms: number): void {
     milliseconds(ms, 'ms')
     this.checkOpen()
-    this.delivery.checkReceipt(entry, fence)
+    this.delivery.departures.checkReceipt(entry, fence)
     this.delivery.extend(entry, this.delivery.post.clock.now() + ms)
     this.dispatcher.wake()
   }
@@ -120,9 +122,9 @@ export class Mailbox {
   async purge(sync = this.delivery.post.sync): Promise<number> {
     const { delivery } = this
     let count = 0
-    delivery.countExpired(delivery.post.clock.now())
-    await delivery.commit(Delivery.purgeByteBound, sync, (change) => {
-      count = delivery.purge(change)
+    delivery.stock.countExpired(delivery.post.clock.now())
+    await delivery.stock.commit(PURGE_BYTE_BOUND, sync, (change) => {
+      count = delivery.removals.purge(change)
     })
     return count
   }

@@ -41,7 +41,7 @@ export class Message<T = unknown> implements Acknowledgeable {
   constructor(mailbox: Mailbox, entry: Entry, stored: StoredMessage, body: T) {
     this.mailbox = mailbox
     this.entry = entry
-    this.id = mailbox.delivery.idOf(entry, stored)
+    this.id = mailbox.delivery.stock.idOf(entry, stored)
     this.body = body
     this.headers = stored.headers()
     this.group = stored.group

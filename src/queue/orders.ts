@@ -3,6 +3,9 @@ import { type Entry, goesBefore } from './entry.js'
 // What is at hand of those that wait: 8 MiB of messages a queue, the others are read again.
 const WAITING_BYTES = 8 * 1024 * 1024
 
+/** The one order of a strict queue. */
+export const STRICT = ''
+
 /**
  * The orders that have a message under way, each a group or the whole of a strict queue, and who waits until it is gone: one message of an
  * order is handed out at a time.

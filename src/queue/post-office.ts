@@ -11,6 +11,7 @@ import { closedError } from './dispatcher.js'
 import { Mailbox } from './mailbox.js'
 import type { MessageLog } from './message-log.js'
 import type { Office, OwnerKind } from './office.js'
+import { Registration } from './registration.js'
 import { Repetitions } from './repetition.js'
 import { deadLetterRules, defaultRules, type Rules } from './rules.js'
 import { KIND_NAME, KIND_RULES, kindRange, REGISTRY, stateKey, textKey, textOf } from './state-keys.js'
@@ -66,17 +67,10 @@ export class PostOffice implements Office {
     const { number, isNew } = this.numberOf(key)
     const stored = isNew ? undefined : this.reader.get(stateKey(number, KIND_RULES))
     const known = stored === undefined ? rules : ({ ...rules, ...JSON.parse(Buffer.from(stored).toString()) } as Rules)
-    const delivery = new Delivery({
-      post: this,
-      name,
-      number,
-      rules: known,
-      recorded: stored !== undefined,
-      source,
-      queueOfLetters: (dead) => this.queue(dead, deadLetterRules(dead)).delivery,
-    })
+    const registration = new Registration(this, kind, name, number, known, stored !== undefined)
+    const delivery = new Delivery(registration, source, (dead) => this.queue(dead, deadLetterRules(dead)).delivery)
     const mailbox = new Mailbox(delivery)
-    delivery.load()
+    delivery.stock.load()
     this.mailboxes.set(key, mailbox)
     mailbox.dispatcher.armSweep()
     return mailbox

@@ -10,6 +10,7 @@ import type { SendResult } from './intake.js'
 import type { Mailbox } from './mailbox.js'
 import { Message } from './message.js'
 import type { DeadLetter, StoredMessage } from './message-format.js'
+import { peek } from './peek.js'
 import { RateLimiter } from './rate-limiter.js'
 import { redriveLetters } from './redrive.js'
 import type { Repetition, Repetitions, When } from './repetition.js'
@@ -240,21 +241,21 @@ export class Queue<T = unknown> implements MessageTarget<T> {
   stats(): QueueStats {
     this.engine.checkOpen()
     const { delivery } = this.mailbox
-    const { tally, post } = delivery
-    const now = post.clock.now()
-    const counts = delivery.counts(now)
-    const oldest = delivery.oldestSentAt
-    const { received, acked, redelivered, duplicates, dropped, deadLettered, purged } = tally
+    const { stock } = delivery
+    const now = delivery.post.clock.now()
+    const counts = stock.counts(now)
+    const oldest = stock.oldestSentAt
+    const { received, acked, redelivered, duplicates, dropped, deadLettered, purged } = stock.tally
     return {
       ...counts,
-      dead: delivery.deadLetters?.deathsIn(this.name) ?? 0,
+      dead: delivery.deadLetters?.stock.deathsIn(this.name) ?? 0,
       oldestAge: oldest === undefined ? 0 : Math.max(0, now - oldest),
-      bytes: delivery.bytes,
-      sent: delivery.sent,
+      bytes: stock.bytes,
+      sent: stock.sent,
       received,
       acked,
       redelivered,
-      expired: delivery.expired,
+      expired: stock.expired,
       duplicates,
       dropped,
       deadLettered,
@@ -267,7 +268,7 @@ export class Queue<T = unknown> implements MessageTarget<T> {
     receiveChecks.max(max, 'max')
     this.engine.checkOpen()
     const { delivery } = this.mailbox
-    const found = await delivery.peek(max, delivery.post.clock.now())
+    const found = await peek(delivery.stock, max, delivery.post.clock.now())
     return found.map(({ message, id, attempts, priority }) => ({
       id,
       body: message.body() as T,

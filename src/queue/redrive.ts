@@ -1,5 +1,6 @@
 import { commitChange } from './change.js'
-import { Delivery } from './delivery.js'
+import type { Delivery } from './delivery.js'
+import { LEAVE_BYTE_BOUND } from './departures.js'
 import type { FoundLetter } from './letter.js'
 import { encodeMessage } from './message-format.js'
 import { appendByteBound } from './message-log.js'
@@ -13,9 +14,9 @@ export async function redriveLetters(queue: Delivery, max: number): Promise<numb
   if (dead === undefined) return 0
   let count = 0
   let issued: Promise<void>[] = []
-  while (count < max && dead.deathsIn(name) > 0) {
-    if (!dead.fillResident(1)) await dead.fill(1)
-    const letter = dead.findLetter(name)
+  while (count < max && dead.stock.deathsIn(name) > 0) {
+    if (!dead.handout.fillResident(1)) await dead.handout.fill(1)
+    const letter = dead.removals.findLetter(name)
     if (letter === undefined) break
     if (letter === 'passed') continue
     issued.push(moveBack(queue, dead, letter))
@@ -33,16 +34,16 @@ function moveBack(queue: Delivery, dead: Delivery, { id, stored, remove }: Found
   // It has not expired by lying among the dead.
   const message = encodeMessage({ ...stored.parts(), expiresAt: 0, history: { id, priority } })
   const bound =
-    queue.figuresByteBound +
-    dead.figuresByteBound +
-    Delivery.leaveByteBound +
+    queue.stock.figuresByteBound +
+    dead.stock.figuresByteBound +
+    LEAVE_BYTE_BOUND +
     appendByteBound(message) +
     queue.appendByteBound(priority)
   return commitChange(queue.post.engine, bound, queue.post.sync, (change) => {
-    change.touch(dead)
-    change.touch(queue)
+    change.touch(dead.stock)
+    change.touch(queue.stock)
     remove(change)
-    dead.tally.acked++
+    dead.stock.tally.acked++
     queue.append(change, priority, message, 0)
   })
 }

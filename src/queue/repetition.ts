@@ -94,7 +94,7 @@ export class Repetitions {
     draftMessage(body, options, now, undefined, undefined)
     const kept: Kept = { name, when: given, next, options, body }
     const before = this.kept.get(name)
-    await delivery.commit(encode(kept).length + 128 + name.length * 3, sync, (change) => {
+    await delivery.stock.commit(encode(kept).length + 128 + name.length * 3, sync, (change) => {
       this.put(change, kept)
       change.onRefused(() => (before === undefined ? this.kept.delete(name) : this.kept.set(name, before)))
     })
@@ -107,7 +107,7 @@ export class Repetitions {
     const before = this.kept.get(name)
     if (before === undefined) return false
     const { delivery } = this.mailbox
-    await delivery.commit(128 + name.length * 3, sync, (change) => this.drop(change, before))
+    await delivery.stock.commit(128 + name.length * 3, sync, (change) => this.drop(change, before))
     this.arm()
     return true
   }
@@ -153,14 +153,14 @@ export class Repetitions {
     const draft = draftMessage(kept.body, kept.options, now, delivery.rules.ttl, undefined)
     const next = timeAfter(kept.when, now)
     const bound =
-      delivery.figuresByteBound +
+      delivery.stock.figuresByteBound +
       appendByteBound(draft.bytes) * 2 +
       delivery.appendByteBound(draft.priority) +
       encode(kept).length +
       256 +
       kept.name.length * 3
     commitChange(post.engine, bound, post.sync, (change) => {
-      change.touch(delivery)
+      change.touch(delivery.stock)
       send(change, delivery, draft)
       if (next === undefined) this.drop(change, kept)
       else {

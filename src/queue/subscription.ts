@@ -1,6 +1,5 @@
 import { SiltstoneError } from '../bytes/errors.js'
 import type { WriteOptions } from '../store/write-target.js'
-import { Delivery } from './delivery.js'
 import type { Opened, Reader } from './dispatcher.js'
 import type { Entry } from './entry.js'
 import { offsetAt } from './follower.js'
@@ -8,6 +7,7 @@ import type { Mailbox } from './mailbox.js'
 import { Message } from './message.js'
 import type { StoredMessage } from './message-format.js'
 import { type ReceiveOptions, startWorker, waitOptions } from './queue.js'
+import { PURGE_BYTE_BOUND } from './removals.js'
 import type { StoredRun } from './stored-run.js'
 import type { ConsumeOptions, Handler, Worker } from './worker.js'
 
@@ -131,7 +131,7 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
   /** How many messages of the topic it has not done with yet. */
   lag(): number {
     this.checkOpen()
-    return this.mailbox.delivery.counts(this.run.post.clock.now()).depth
+    return this.mailbox.delivery.stock.counts(this.run.post.clock.now()).depth
   }
 
   /**
@@ -153,8 +153,8 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
             ? to.offset
             : offsetAt(this.run, to.time)
     const place = Math.min(Math.max(Math.floor(offset), log.first), log.next)
-    await delivery.commit(Delivery.purgeByteBound, options?.sync ?? this.run.post.sync, (change) => {
-      delivery.seek(change, place)
+    await delivery.stock.commit(PURGE_BYTE_BOUND, options?.sync ?? this.run.post.sync, (change) => {
+      delivery.removals.seek(change, place)
     })
     dispatcher.wake()
   }
@@ -207,7 +207,7 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
   }
 
   private preview(stored: StoredMessage, offset: number): TopicMessage {
-    const [lane] = this.mailbox.delivery.lanes
+    const [lane] = this.mailbox.delivery.stock.lanes
     const { sentAt, expiresAt, size } = stored
     const entry: Entry = {
       lane,
@@ -236,7 +236,7 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
 
   /** A message that is tried again stands elsewhere, and is still called by its offset. */
   private offsetOf(entry: Entry): number {
-    return entry.lane === undefined ? Number(this.mailbox.delivery.idOf(entry)) : entry.offset
+    return entry.lane === undefined ? Number(this.mailbox.delivery.stock.idOf(entry)) : entry.offset
   }
 
   private checkOpen(): void {

@@ -176,7 +176,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
       run.log,
       changedRules({ ...defaultRules(full), ordering: 'group' }, rules),
     )
-    if (mailbox.delivery.lanes.length === 0) this.begin(mailbox, from ?? 'latest')
+    if (mailbox.delivery.stock.lanes.length === 0) this.begin(mailbox, from ?? 'latest')
     mailbox.delivery.changeRules(rules)
     const reading: SubscriptionReading<T, R> = {
       ...(delivery === undefined ? {} : { delivery }),
@@ -270,9 +270,9 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
 
   private begin(mailbox: Mailbox, from: From): void {
     const { delivery } = mailbox
-    delivery.begin(this.offsetOf(from))
+    delivery.stock.begin(this.offsetOf(from))
     // Behind what was published before in this turn, in front of what will be.
-    if (this.post.isWritable) delivery.commit(0, this.post.sync, () => {}).catch(() => {})
+    if (this.post.isWritable) delivery.stock.commit(0, this.post.sync, () => {}).catch(() => {})
   }
 
   private offsetOf(from: From): number {

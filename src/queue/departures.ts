@@ -1,0 +1,140 @@
+import { SiltstoneError } from '../bytes/errors.js'
+import { asideByteBound } from './aside.js'
+import type { Change } from './change.js'
+import { announce } from './channels.js'
+import { ENTRY_BYTE_BOUND, type Entry, entryLane } from './entry.js'
+import type { Lane } from './lane.js'
+import type { StoredMessage } from './message-format.js'
+import { entryKey, KIND_RETRY } from './state-keys.js'
+import type { Stock } from './stock.js'
+
+/** Room that the leaving of a message takes in a record. */
+export const LEAVE_BYTE_BOUND = ENTRY_BYTE_BOUND * 2
+// Looking for tables that can be dropped costs 1 us; so many messages are a small table.
+const TRIM_STEP = 4096
+
+/** How the delivery of a message ends, and what its end sets free. */
+export class Departures {
+  private readonly stock: Stock
+  private trimChecked = 0
+
+  constructor(stock: Stock) {
+    this.stock = stock
+  }
+
+  /** Throws where a receipt is not the one of the delivery under way. */
+  checkReceipt(entry: Entry, fence: number): void {
+    if (entry.state === 'in-flight' && entry.fence === fence) return
+    throw new SiltstoneError(
+      'SILT_STALE_RECEIPT',
+      `This message of '${this.stock.name}' is not yours any more: its visibility timeout ended, or it was settled already; whoever has it now settles it`,
+    )
+  }
+
+  /** Counts it as acknowledged. */
+  acknowledge(change: Change, entry: Entry): void {
+    change.touch(this.stock)
+    this.stock.tally.acked++
+    this.leave(change, entry)
+  }
+
+  /** A message is gone from here. */
+  leave(change: Change, entry: Entry, keepsOrder = false): void {
+    const { stock } = this
+    change.touch(stock)
+    const { lane, kind, offset } = entry
+    const { state } = entry
+    change.record.del(stock.post.state, entryKey(stock.number, entryLane(entry), offset))
+    if (lane === undefined) (kind === KIND_RETRY ? stock.retries : stock.scheduled).remove(change, entry.due, offset)
+    stock.forgetDeath(entry.stored)
+    entry.state = 'gone'
+    if (state === 'in-flight') stock.inFlight--
+    stock.counted(entry, -1)
+    change.onRefused(() => {
+      entry.state = state
+      if (state === 'in-flight') stock.inFlight++
+      stock.counted(entry, 1)
+    })
+    change.onCommitted(() => {
+      entry.stored = undefined
+      if (lane === undefined) stock.asideEntries.delete(offset)
+      else lane.entries.delete(offset)
+      if (!keepsOrder) this.release(entry.order)
+      this.freed(lane)
+    })
+  }
+
+  /** Sets it aside until it is tried again. */
+  postpone(change: Change, entry: Entry, due: number, reason: string): void {
+    const { stock } = this
+    const stored = stock.messageOf(entry)
+    const id = stock.idOf(entry)
+    this.leave(change, entry, true)
+    const { tally } = stock
+    if (stored.history?.deadLetter !== undefined) stock.rememberDeath(stored.history.deadLetter.queue)
+    const number = tally.asideNumber++
+    tally.asideCount++
+    tally.asideBytes += stored.size
+    const { priority, attempts } = entry
+    stock.retries.put(change, { due, number, priority, attempts, id, reason, message: stored })
+  }
+
+  /** It is given back and can be handed out at once. What was written down when it was handed out stays true. */
+  giveBack(entry: Entry, reason: string): void {
+    const { stock } = this
+    stock.inFlight--
+    entry.state = 'loose'
+    entry.fence = 0
+    entry.reason = reason
+    entry.stored = undefined
+    stock.loose.push(entry)
+    stock.onReady()
+  }
+
+  /** It was about to leave and stays after all. */
+  putBack(entry: Entry): void {
+    this.stock.loose.push(entry)
+  }
+
+  /** It expired before anybody had it, or between two attempts. */
+  expire(change: Change, entry: Entry): void {
+    const { stock } = this
+    change.touch(stock)
+    stock.tally.expired++
+    entry.stored = stock.messageOf(entry)
+    const id = stock.idOf(entry)
+    this.leave(change, entry)
+    announce('expire', () => ({ queue: stock.name, id }))
+  }
+
+  /** The next message of a group is free. */
+  release(order: string | undefined): void {
+    if (order === undefined) return
+    const next = this.stock.orders.release(order)
+    if (next === undefined) return
+    next.state = 'loose'
+    this.stock.loose.push(next)
+  }
+
+  /** Something is gone: its place can be used again. */
+  freed(lane: Lane<Entry> | undefined): void {
+    const { stock } = this
+    if (lane !== undefined && stock.source === undefined) this.trim(lane)
+    stock.onRoom()
+    stock.onReady()
+  }
+
+  private trim(lane: Lane<Entry>): void {
+    const { stock } = this
+    const { log } = lane
+    log.trim(lane.low)
+    if (stock.depth > 0 && log.first - this.trimChecked < TRIM_STEP && log.first >= this.trimChecked) return
+    this.trimChecked = log.first
+    if (log.hasDeadTables) stock.post.sweeper.add(log, stock)
+  }
+}
+
+/** Room that setting a message aside takes in a record. */
+export function postponeByteBound(stored: StoredMessage, reason: string): number {
+  return LEAVE_BYTE_BOUND + asideByteBound(stored.bytes, 'p-32768-9007199254740991', reason)
+}

@@ -1,0 +1,54 @@
+import type { Change } from './change.js'
+import type { Office, OwnerKind } from './office.js'
+import type { Rules } from './rules.js'
+import { KIND_RULES, stateKey } from './state-keys.js'
+
+/** Name, number and rules of a queue or a subscription, and whether they stand on disk like that. */
+export class Registration {
+  readonly post: Office
+  readonly kind: OwnerKind
+  readonly name: string
+  readonly number: number
+  private current: Rules
+  private recorded: boolean
+
+  constructor(post: Office, kind: OwnerKind, name: string, number: number, rules: Rules, recorded: boolean) {
+    this.post = post
+    this.kind = kind
+    this.name = name
+    this.number = number
+    this.current = rules
+    this.recorded = recorded
+  }
+
+  get rules(): Rules {
+    return this.current
+  }
+
+  /** Other rules than before: they are written down with the next commit. */
+  set rules(rules: Rules) {
+    this.current = rules
+    this.recorded = false
+  }
+
+  get isRecorded(): boolean {
+    return this.recorded
+  }
+
+  /** Writes name and rules where the disk does not have them. */
+  write(change: Change): void {
+    if (this.recorded) return
+    const { post, kind, name, number } = this
+    this.recorded = true
+    change.onRefused(() => {
+      this.recorded = false
+    })
+    post.recordName(change, kind, name, number)
+    change.record.put(post.state, stateKey(number, KIND_RULES), JSON.stringify(this.current))
+  }
+
+  /** Room that they take in a record. */
+  get byteBound(): number {
+    return this.recorded ? 0 : 1024 + this.name.length * 12
+  }
+}
