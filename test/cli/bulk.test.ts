@@ -1,8 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectories } from '../store/temporary.js'
-import { ended, jsonLines, kv, start } from './kv-cli.js'
+import { BIN, ended, jsonLines, kv, start } from './kv-cli.js'
 
 const directory = temporaryDirectories()
 
@@ -64,17 +66,74 @@ describe('export and import', () => {
     expect(again).toMatchObject({ before: 0, complete: true })
   })
 
-  it('brings in a directory of LevelDB', async () => {
-    const old = directory()
-    const level = new ClassicLevel(old)
-    await level.batch([
-      { type: 'put', key: 'a', value: '1' },
-      { type: 'put', key: 'b', value: '2' },
-    ])
+  /** A directory of LevelDB with so many entries. */
+  async function levelDb(count: number): Promise<string> {
+    const path = directory()
+    const level = new ClassicLevel(path)
+    await level.batch(Array.from({ length: count }, (_, i) => ({ type: 'put', key: `key ${1e6 + i}`, value: `${i}` })))
     await level.close()
+    return path
+  }
+
+  it('brings in a directory of LevelDB, verified', async () => {
+    const old = await levelDb(2)
     const db = directory()
     expect(await kv(['import', old, '--db', db])).toMatchObject({ code: 0 })
-    expect((await kv(['scan', '--db', db])).out).toBe('a\t1\nb\t2\n')
+    expect((await kv(['scan', '--db', db])).out).toBe('key 1000000\t0\nkey 1000001\t1\n')
+    const [outcome] = jsonLines((await kv(['import', old, '--keyspace', 'old', '--json', '--db', db])).out)
+    expect(outcome).toEqual({
+      imported: 2,
+      before: 0,
+      complete: true,
+      checksum: expect.stringMatching(/^[0-9a-f]{16}$/),
+    })
+    expect(await kv(['import', old, '--db', db])).toMatchObject({
+      code: 1,
+      err: 'kv-cli: The default keyspace is not empty; import into another keyspace, or say --replace to remove what it holds\n',
+    })
+    expect(await kv(['import', await levelDb(1), '--replace', '--db', db])).toMatchObject({ code: 0 })
+    expect((await kv(['scan', '--db', db])).out).toBe('key 1000000\t0\n')
+    expect(await kv(['import', old, '--restart', '--db', db])).toMatchObject({ code: 2 })
+    expect(await kv(['import', '-', '--replace', '--db', db])).toMatchObject({ code: 2 })
+  })
+
+  it('goes on with a directory of LevelDB after it was interrupted or killed', async () => {
+    const old = await levelDb(120_000)
+    const db = directory()
+    let before = 0
+    for (const signal of ['SIGKILL', 'SIGINT'] as const) {
+      const doomed = start(['import', old, '--batch', '5', '--db', db])
+      const death = ended(doomed)
+      for (let there = before; there === before && doomed.exitCode === null; ) {
+        there = Number((await kv(['count', '--db', db])).out)
+      }
+      doomed.kill(signal)
+      const { code, err } = await death
+      const survived = Number((await kv(['count', '--db', db])).out)
+      expect(survived).toBeGreaterThan(before)
+      expect(survived).toBeLessThan(120_000)
+      if (before > 0) expect(err).toContain(`Going on after the ${before.toLocaleString('en')} entries`)
+      if (signal === 'SIGINT') {
+        expect(code).toBe(130)
+        expect(err).toContain(`Interrupted after ${survived.toLocaleString('en')} entries`)
+      }
+      before = survived
+    }
+    const [outcome] = jsonLines((await kv(['import', old, '--json', '--db', db])).out)
+    expect(outcome).toMatchObject({ imported: 120_000 - before, before, complete: true })
+    expect((await kv(['count', '--db', db])).out).toBe('120000\n')
+  })
+
+  it('says what to install where LevelDB cannot be read', async () => {
+    const alone = directory()
+    cpSync(dirname(BIN), alone, { recursive: true })
+    const child = spawn(process.execPath, [join(alone, 'main.js'), 'import', await levelDb(1), '--db', directory()], {
+      cwd: alone,
+    })
+    expect(await ended(child)).toMatchObject({
+      code: 1,
+      err: 'kv-cli: Reading a LevelDB directory needs the package classic-level; run: npm install classic-level\n',
+    })
   })
 
   it('says what is wrong with a source', async () => {

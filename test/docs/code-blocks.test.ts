@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checked, examples, pages } from './snippets.js'
+import { putStandIns } from './stand-ins.js'
 
 /*
  * Every TypeScript block of README and docs/, and every example of a comment, is compiled against the package as others see it
@@ -34,6 +35,7 @@ beforeAll(() => {
   mkdirSync(join(root, '.tmp'), { recursive: true })
   // Inside the package, which is where `import 'siltstone'` finds it.
   folder = mkdtempSync(join(root, '.tmp', 'code-'))
+  putStandIns(folder)
   for (const [i, snippet] of snippets.entries()) writeFileSync(fileOf(i), checked(snippet))
   program = ts.createProgram(
     snippets.map((_, i) => fileOf(i)),

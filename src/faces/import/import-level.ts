@@ -32,11 +32,13 @@ export interface ImportProgress {
   readonly entries: number
   /** Their bytes, of keys and values. */
   readonly bytes: number
+  /** How many of the entries earlier runs have brought over. */
+  readonly resumedAfter: number
 }
 
 /** What an import came to: the same in the source and in the store. */
 export interface ImportReport extends Sum {
-  /** How many of the entries earlier runs had brought over. */
+  /** How many of the entries earlier runs have brought over. */
   readonly resumedAfter: number
 }
 
@@ -99,6 +101,8 @@ class LevelImport {
   private readonly marks: ImportMarks
   private readonly options: ImportLevelOptions
   private readonly limits: BatchLimits
+  /** What earlier runs have brought over. */
+  private mark = NOTHING
   /** Of what the source has given so far. */
   private readonly read = new EntryDigest()
 
@@ -112,13 +116,13 @@ class LevelImport {
 
   async run(): Promise<ImportReport> {
     const { target, marks } = this
-    const mark = await this.begin()
-    await this.copy(mark)
+    this.mark = await this.begin()
+    await this.copy()
     await target.engine.flush()
     const sum = await this.verify()
     // Synced, so that not even a loss of power makes an import of it that is not finished.
     if ((await marks.get(target.name)) !== undefined) await marks.del(target.name, { sync: true })
-    return { ...sum, resumedAfter: mark.entries }
+    return { ...sum, resumedAfter: this.mark.entries }
   }
 
   /** Where to go on: what an import that was interrupted has brought over. */
@@ -134,22 +138,22 @@ class LevelImport {
   }
 
   /** Reads the source from its beginning, and brings over what is behind the mark. */
-  private async copy(mark: Sum): Promise<void> {
-    const { read } = this
+  private async copy(): Promise<void> {
+    const { read, mark } = this
     // What is to be replaced goes together with the first entries that replace it: they could be read.
     let replaces = this.options.replace === true
     for await (const batch of batchesOf(this.source, this.limits)) {
       this.options.signal?.throwIfAborted()
       let known = 0
       while (known < batch.length && read.entries < mark.entries) read.add(...batch[known++]!)
-      if (known > 0 && read.entries === mark.entries) this.checkUnchanged(mark)
+      if (known > 0 && read.entries === mark.entries) this.checkUnchanged()
       if (known < batch.length) {
         await this.commit(known === 0 ? batch : batch.slice(known), replaces)
         replaces = false
       }
       this.report(known < batch.length ? 'copy' : 'resume', read.sum)
     }
-    if (read.entries < mark.entries) this.checkUnchanged(mark)
+    if (read.entries < mark.entries) this.checkUnchanged()
     if (replaces) await this.commit([], true)
   }
 
@@ -165,8 +169,9 @@ class LevelImport {
     await target.batch(operations)
   }
 
-  private checkUnchanged(mark: Sum): void {
-    if (isSame(this.read.sum, mark)) return
+  private checkUnchanged(): void {
+    const { read, mark } = this
+    if (isSame(read.sum, mark)) return
     throw new SiltstoneError(
       'SILT_MISMATCH',
       `The source is not what it was when an import into ${placeOf(this.target)} was interrupted after ${mark.entries} entries; say { replace: true } to begin anew`,
@@ -193,7 +198,7 @@ class LevelImport {
   }
 
   private report(step: ImportProgress['step'], { entries, bytes }: Sum): void {
-    this.options.onProgress?.({ step, entries, bytes })
+    this.options.onProgress?.({ step, entries, bytes, resumedAfter: this.mark.entries })
   }
 }
 

@@ -1,10 +1,7 @@
 import { invalid } from '../../bytes/errors.js'
 import { describe } from '../../store/encoding.js'
 
-/**
- * What `importLevel` reads: a database or a sublevel of abstract-level 1 or newer, as classic-level, memory-level, rocksdb and
- * others are.
- */
+/** What `importLevel` reads: a database or a sublevel of abstract-level 1 or newer, such as classic-level and memory-level are. */
 export interface LevelSource {
   /** Walks over all entries, keys and values as bytes. */
   iterator(options: typeof AS_BYTES): LevelEntries

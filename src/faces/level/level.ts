@@ -44,7 +44,7 @@ type EncodedOperation = { type: 'put'; key: Encoded; value: Encoded } | { type: 
 
 /**
  * A Level database (abstract-level 3) on Siltstone, with the options and methods of classic-level: who used that changes the
- * import and the name of the class. Directories of LevelDB are not read; copy the entries over.
+ * import and the name of the class. Directories of LevelDB are not read; `importLevel` brings their entries over.
  *
  * @example
  * const db = new SiltstoneLevel<string, User>('./data', { valueEncoding: 'json' })

@@ -24,6 +24,6 @@ function holdsLevelDb(location: string): boolean {
 /** What to say instead of an error about such a directory, or of doing anything to it. */
 export function levelDbError(location: string, cause?: unknown): LevelError | undefined {
   if (!holdsLevelDb(location)) return undefined
-  const advice = 'choose another location and copy its entries over'
+  const advice = 'choose another location and bring its entries over with importLevel'
   return new LevelError('LEVEL_NOT_SUPPORTED', `${location} holds a database of LevelDB; ${advice}`, cause)
 }

@@ -1,6 +1,7 @@
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level-1'
 import { onTestFinished } from 'vitest'
+import type { Keyspace } from '../../../src/index.js'
 import { type LevelSource, SiltstoneLevel } from '../../../src/level.js'
 import { SeededRandom } from '../../simulation/seeded-random.js'
 import { scratchDirectory } from '../level/scratch.js'
@@ -43,4 +44,14 @@ export function randomEntries(count: number, seed = 1, longestValue = 200): Entr
     entries.set(key.toString('latin1'), [key, Buffer.from(random.bytes(random.below(longestValue)))])
   }
   return [...entries.values()].sort(([a], [b]) => Buffer.compare(a, b))
+}
+
+/** As text: comparing thousands of Buffers takes a test longer than all else. */
+export function shown(entries: readonly Entry[]): string[] {
+  return entries.map(([key, value]) => `${key.toString('base64')} ${value.toString('base64')}`)
+}
+
+/** What a store or a keyspace holds, as text. */
+export async function contentOf(store: Pick<Keyspace<Buffer, Buffer>, 'entries'>): Promise<string[]> {
+  return shown(await store.entries().toArray())
 }

@@ -22,6 +22,8 @@ export interface ImportOutcome {
   /** Entries that earlier runs had brought in. */
   readonly before: number
   readonly complete: boolean
+  /** Where what is there was read back. */
+  readonly checksum?: string
 }
 
 interface Mark {

@@ -1,9 +1,8 @@
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseJsonLine } from '../commands/data.js'
-import { Failure, usage } from '../failure.js'
+import { usage } from '../failure.js'
 import { type Notation, parseField, parseJsonField } from '../notation.js'
-import { importPackage } from '../package-import.js'
 
 /** What an import reads: entries, and after each of them the place from which another run could go on. */
 export interface SourceEntry {
@@ -30,13 +29,9 @@ export function formatOf(file: string, asked: string | undefined): Format {
   return /\.(tsv|tab|txt)$/i.test(file) ? 'tsv' : 'ndjson'
 }
 
-/** A file, a directory of LevelDB, or '-' for standard input. */
+/** A file, or '-' for standard input. */
 export function sourceOf(path: string, asked: string | undefined, notation: Notation): Source {
-  if (path === '-') return new LineSource(undefined, formatOf(path, asked), notation)
-  const status = statSync(path, { throwIfNoEntry: false })
-  if (status === undefined) throw new Failure(`There is no file ${path}; check the path`)
-  if (!status.isDirectory()) return new LineSource(resolve(path), formatOf(path, asked), notation)
-  return levelDbIn(resolve(path))
+  return new LineSource(path === '-' ? undefined : resolve(path), formatOf(path, asked), notation)
 }
 
 /** Lines of a file or of standard input. */
@@ -107,50 +102,4 @@ class LineSource implements Source {
       ...(typeof keyspace === 'string' && keyspace !== '' ? { keyspace } : {}),
     }
   }
-}
-
-interface LevelDb {
-  open(): Promise<void>
-  close(): Promise<void>
-  iterator(options: object): AsyncIterable<[Buffer, Buffer]>
-}
-
-function levelDbIn(directory: string): Source {
-  if (!existsSync(`${directory}/CURRENT`)) {
-    throw new Failure(
-      `${directory} is a directory without a database of LevelDB; name a file, or a directory that has one`,
-    )
-  }
-  const identity = JSON.stringify([directory, 'leveldb', readFileSync(`${directory}/CURRENT`, 'utf8').length])
-  return {
-    identity,
-    async *entries(from) {
-      const database = await openLevelDb(directory)
-      try {
-        const gt = from === undefined ? {} : { gt: Buffer.from(from, 'base64') }
-        const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' }
-        for await (const [key, value] of database.iterator({ ...gt, ...encodings })) {
-          yield { key, value, next: key.toString('base64') }
-        }
-      } finally {
-        await database.close()
-      }
-    },
-  }
-}
-
-/** LevelDB's own files are read by LevelDB: classic-level, which whoever has such a directory has as well. */
-async function openLevelDb(directory: string): Promise<LevelDb> {
-  const module = await importPackage<{ ClassicLevel: new (path: string, options: object) => LevelDb }>('classic-level')
-  if (module === undefined) {
-    throw new Failure('Reading a LevelDB directory needs the package classic-level; run: npm install classic-level')
-  }
-  const database = new module.ClassicLevel(directory, { createIfMissing: false })
-  try {
-    await database.open()
-  } catch (error) {
-    const reason = ((error as Error).cause as Error | undefined)?.message ?? (error as Error).message
-    throw new Failure(`LevelDB does not open ${directory}: ${reason}`)
-  }
-  return database
 }

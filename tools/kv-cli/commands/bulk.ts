@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, statSync } from 'node:fs'
 import type { Command } from 'commander'
 import { IMPORTS_KEYSPACE, runImport } from '../bulk/import-run.js'
+import { importLevelDb } from '../bulk/level-import.js'
 import { Progress } from '../bulk/progress.js'
 import { formatOf, sourceOf } from '../bulk/source.js'
 import { command, countOption, withBounds, withJson, withKeyspace, withNotation, withSync } from '../command.js'
@@ -17,14 +18,15 @@ interface BulkOptions extends PlaceOptions, NotationOptions, BoundOptions {
   readonly batch: number
   readonly sync?: boolean
   readonly restart?: boolean
+  readonly replace?: boolean
   readonly json?: boolean
   readonly all?: boolean
 }
 
-/** Many entries at once, in and out. */
 /** Entries between two looks at whether the sink has room: each look is a promise. */
 const SLICE_ENTRIES = 256
 
+/** Many entries at once, in and out. */
 export function commands(): Command[] {
   return [importing(), exporting()]
 }
@@ -40,7 +42,8 @@ function importing(): Command {
   made
     .option('--format <format>', 'ndjson or tsv (default: by the name of the file, else ndjson)')
     .addOption(countOption('--batch <n>', 'entries to a commit').default(1000))
-    .option('--restart', 'from the beginning, whatever an earlier run has done')
+    .option('--restart', 'of a file: from the beginning, whatever an earlier run has done')
+    .option('--replace', 'of a LevelDB directory: remove what the keyspace holds, and begin anew')
     .addHelpText(
       'after',
       '\nndjson: {"key":"a","value":"1"}, with "keyspace" where it is not the default one. tsv: key, tab, value.',
@@ -49,25 +52,39 @@ function importing(): Command {
     async (file: string, _: unknown, self: Command) => {
       const options = self.optsWithGlobals<BulkOptions>()
       if (options.batch < 1) throw usage('--batch must be at least 1')
-      const source = sourceOf(file, options.format, notationOf(options))
+      const isDirectory = checkSource(file, options)
       await writing(options, { create: true }, async (store) => {
-        const { keyspace, batch: batchEntries, sync = false, restart = false } = options
+        const { keyspace, batch: batchEntries, sync = false, restart = false, replace = false } = options
         const progress = new Progress('entries')
         const resumed = (before: number): void => {
           if (!options.json) remark(`Going on after the ${showCount(before)} entries that an earlier run brought in`)
         }
-        const outcome = await runImport(store, source, { keyspace, batchEntries, sync, restart }, progress, resumed)
+        const source = isDirectory ? undefined : sourceOf(file, options.format, notationOf(options))
+        const outcome = await (source === undefined
+          ? importLevelDb(store, file, { keyspace, batchEntries, replace }, progress, resumed)
+          : runImport(store, source, { keyspace, batchEntries, sync, restart }, progress, resumed))
         const { seconds } = progress.end()
         const { imported, before, complete } = outcome
-        if (options.json) out.json({ imported, before, complete })
+        if (options.json) out.json(outcome)
         else
           remark(`${showCount(imported)} entries in ${seconds.toFixed(1)} s, ${showCount(imported / seconds)} a second`)
         if (complete || stopReason() !== 'interrupted') return
-        const again = source.identity === undefined ? '' : '; the same command again goes on from here'
+        const again =
+          source !== undefined && source.identity === undefined ? '' : '; the same command again goes on from here'
         throw new Failure(`Interrupted after ${showCount(before + imported)} entries, all of them stored${again}`)
       })
     },
   )
+}
+
+/** Whether it is a directory of LevelDB that is to be imported, or a file. */
+function checkSource(path: string, { restart, replace }: BulkOptions): boolean {
+  const status = path === '-' ? undefined : statSync(path, { throwIfNoEntry: false })
+  if (path !== '-' && status === undefined) throw new Failure(`There is no file ${path}; check the path`)
+  const isDirectory = status?.isDirectory() === true
+  if (isDirectory && restart) throw usage('--restart is for files; a LevelDB directory is begun anew with --replace')
+  if (!isDirectory && replace) throw usage('--replace is for LevelDB directories; a file is begun anew with --restart')
+  return isDirectory
 }
 
 function exporting(): Command {
