@@ -1,6 +1,7 @@
-import type { Allocate } from '../bytes/compression.js'
+import { type Allocate, unzeroed } from '../bytes/compression.js'
 import { corruption, SiltstoneError } from '../bytes/errors.js'
 import { Latency } from '../bytes/latency.js'
+import { sharedWorkspace } from '../bytes/workspace.js'
 import { DataBlock } from './block.js'
 import { BlockMemory } from './block-memory.js'
 import { envelopeRawBytes, openEnvelope } from './envelope.js'
@@ -32,10 +33,10 @@ export interface BlockCacheStats {
   readonly capBytes: number
 }
 
-/** Up to this size a block is read into memory that is used again; larger ones get memory of their own. */
-const SCRATCH_BYTES = 256 * 1024
 /** A block loaded for somebody who did not come back within so many loads is given up on. */
 const LOADS_AWAITED = 1024
+/** Missed again within so many misses as a quarter of what the cache holds, a block is wanted. */
+const WANTED_SHIFT = 2
 
 /**
  * Thrown where a block is not in memory, the disk is slow and this thread must not wait for it. Not an `Error`: on a cold store it
@@ -83,7 +84,6 @@ export class BlockCache {
   readonly #now: () => number
   readonly #pace = new ReadPace()
   readonly #memory = new BlockMemory()
-  #scratch = new Uint8Array(16 * 1024)
   #bytes = 0
   #evictions = 0
   #loads = 0
@@ -148,16 +148,31 @@ export class BlockCache {
     if (!this.blocking && this.#pace.slow && mode !== 'skip') {
       throw new BlockNotResident(() => this.#load(source, parent, ordinal, offset, storedBytes, parse))
     }
-    const keep = storedBytes > SCRATCH_BYTES
-    const bytes = keep ? new Uint8Array(storedBytes) : this.#scratchOf(storedBytes)
+    const workspace = sharedWorkspace()
+    const bytes = storedBytes <= workspace.capacity ? workspace.inputBytes : new Uint8Array(storedBytes)
     const startedAt = this.#now()
     source.file.readSync(bytes, storedBytes, offset)
     const tookMs = this.#now() - startedAt
     this.#pace.readHere(tookMs, storedBytes)
     this.readLatency.record(tookMs)
-    const resident = parseStored(source, bytes, storedBytes, offset, parse, keep, this.#memory.take)
+    const resident = parseStored(source, bytes, storedBytes, offset, parse, intoOutput)
+    if (mode === 'keep' && resident instanceof DataBlock && !this.#isWanted(parent, ordinal, resident)) return resident
+    resident.settle(this.#memory.take)
     if (mode !== 'skip') this.#insert(parent, ordinal, resident, mode === 'keep')
     return resident
+  }
+
+  /**
+   * Whether a block that a lookup missed is to be kept: while there is room, and in a full cache if it was missed a short time ago
+   * already. Where more is read than the cache holds, most blocks would be dropped before anybody comes back for them, and
+   * taking them in costs more than reading from the one that was just decompressed.
+   */
+  #isWanted(parent: Resident, ordinal: number, block: DataBlock): boolean {
+    if (this.#bytes + block.memoryBytes <= this.capBytes) return true
+    const now = this.misses >>> 0
+    const since = (now - parent.missedAt[ordinal]!) >>> 0
+    parent.missedAt[ordinal] = now
+    return since <= this.#ring.length >>> WANTED_SHIFT
   }
 
   async #load(
@@ -198,14 +213,9 @@ export class BlockCache {
     this.#pace.readInPool(tookMs, storedBytes)
     this.readLatency.record(tookMs)
     if (source.file.closed) return
-    const resident = parseStored(source, bytes, storedBytes, offset, parse, true)
+    const resident = parseStored(source, bytes, storedBytes, offset, parse)
     resident.awaitedSince = ++this.#loads
     this.#insert(parent, ordinal, resident, true)
-  }
-
-  #scratchOf(bytes: number): Uint8Array {
-    if (this.#scratch.length < bytes) this.#scratch = new Uint8Array(bytes)
-    return this.#scratch
   }
 
   /**
@@ -286,17 +296,22 @@ export class BlockCache {
   }
 }
 
+/** Where a block is looked at before it is known whether it stays. */
+function intoOutput(bytes: number): Uint8Array {
+  const workspace = sharedWorkspace()
+  return bytes <= workspace.capacity ? workspace.outputBytes : unzeroed(bytes)
+}
+
 function parseStored(
   source: BlockSource,
   bytes: Uint8Array,
   storedBytes: number,
   offset: number,
   parse: ParseBlock,
-  keep: boolean,
   allocate?: Allocate,
 ): Resident {
   const { path } = source.file
-  const raw = openEnvelope(bytes, 0, storedBytes, source.fileNumber, offset, path, keep, allocate)
+  const raw = openEnvelope(bytes, 0, storedBytes, source.fileNumber, offset, path, true, allocate)
   try {
     return parse(raw, envelopeRawBytes(bytes, storedBytes))
   } catch (error) {

@@ -66,11 +66,11 @@ export class TableFilter extends BloomFilter {
     return filter
   }
 
-  /** Takes over bytes that `encode` wrote. Throws a plain `Error` where they are not a filter. */
+  /** Reads a copy of bytes that `encode` wrote. Throws a plain `Error` where they are not a filter. */
   static decode(bytes: Uint8Array, end: number): TableFilter {
     const probes = end < 2 ? 0 : bytes[end - 1]!
     if (probes === 0 || probes > MOST_PROBES) throw new Error('a filter has no believable number of probes')
-    return new TableFilter(bytes.subarray(0, end - 1), probes)
+    return new TableFilter(bytes.slice(0, end - 1), probes)
   }
 
   encode(): Uint8Array {
@@ -119,7 +119,7 @@ export class FilterBlock extends Resident {
   readonly filter: TableFilter
 
   constructor(bytes: Uint8Array, end: number) {
-    super(bytes.length)
+    super(end)
     this.filter = TableFilter.decode(bytes, end)
   }
 }

@@ -1,6 +1,6 @@
 import { sharedPrefixLength } from '../bytes/compare.js'
 import { getU32, getU64, putU32, putU64, putVarint, VarintReader } from '../bytes/integers.js'
-import { Resident } from './resident.js'
+import { CHILD_MEMORY_BYTES, Resident } from './resident.js'
 
 /*
  * A node of a table's index: which of the blocks that stand one behind the other holds a key. Partitions point to data blocks,
@@ -26,8 +26,8 @@ import { Resident } from './resident.js'
  */
 
 const HEADER_BYTES = 12
-/** Offset, head, start of the separator and slot of the child: what an entry takes beside its separator. */
-const ENTRY_MEMORY_BYTES = 8 + 4 + 4 + 8
+/** Offset, head, start of the separator: what an entry takes beside its separator and its child. */
+const ENTRY_OWN_BYTES = 8 + 4 + 4
 
 const EMPTY = new Uint8Array(0)
 const varint = new VarintReader()
@@ -62,7 +62,7 @@ export class IndexWriter {
     this.#end = at + separator.length - shared
     this.#last = separator
     this.count++
-    this.memoryBytes += separator.length + ENTRY_MEMORY_BYTES
+    this.memoryBytes += separator.length + ENTRY_OWN_BYTES + CHILD_MEMORY_BYTES
   }
 
   /** The finished node; the writer is used up. */
@@ -91,7 +91,7 @@ export class IndexNode extends Resident {
     suffixStarts: Uint32Array,
     extraChildren: number,
   ) {
-    super(heads.length * (ENTRY_MEMORY_BYTES - 8) + suffixes.length + prefix.length, heads.length + extraChildren)
+    super(heads.length * ENTRY_OWN_BYTES + suffixes.length + prefix.length, heads.length + extraChildren)
     this.count = heads.length
     this.#offsets = offsets
     this.#prefix = prefix

@@ -1,8 +1,13 @@
+import type { Allocate } from '../bytes/compression.js'
+
 /**
  * What V8 keeps around a cached array of bytes: the objects of block, typed array and array buffer, and the header of its
  * allocation. Some 400 bytes were measured, which beside a block of 4 KiB must not be forgotten.
  */
 const OBJECT_BYTES = 400
+
+/** What a parent takes for each child: the reference and the count of its last miss. */
+export const CHILD_MEMORY_BYTES = 8 + 4
 
 /**
  * Something of a table that is in memory and can be dropped: a data block, a part of the index, the filter.
@@ -16,6 +21,8 @@ export abstract class Resident {
   memoryBytes: number
   /** By number; `undefined` where a child is not in memory. */
   readonly children: (Resident | undefined)[]
+  /** By number: how many misses the cache had counted when this child was missed last. */
+  readonly missedAt: Uint32Array
   residentChildren = 0
   parent: Resident | undefined = undefined
   ordinal = 0
@@ -30,8 +37,15 @@ export abstract class Resident {
 
   constructor(contentBytes: number, childCount = 0) {
     this.children = childCount === 0 ? NO_CHILDREN : new Array(childCount).fill(undefined)
-    this.memoryBytes = OBJECT_BYTES + contentBytes + childCount * 8
+    this.missedAt = childCount === 0 ? NO_MISSES : new Uint32Array(childCount)
+    this.memoryBytes = OBJECT_BYTES + contentBytes + childCount * CHILD_MEMORY_BYTES
   }
+
+  /**
+   * Moves what it holds into memory of its own. Before, it may stand where the next block will be read to: whoever keeps it for
+   * longer than a lookup takes calls this first.
+   */
+  settle(_allocate: Allocate): void {}
 
   /** Says that it was found where it stands, and by whom: what a scan passes by is not in use for that. */
   use(keep: boolean): void {
@@ -41,3 +55,4 @@ export abstract class Resident {
 }
 
 const NO_CHILDREN: (Resident | undefined)[] = []
+const NO_MISSES = new Uint32Array(0)

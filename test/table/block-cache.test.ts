@@ -77,6 +77,28 @@ test('a scan goes by without driving out what lookups use', () => {
   expect(cache.stats().misses).toBe(misses)
 })
 
+test('in a full cache a block is kept when it is missed a second time soon, and not before', () => {
+  const { table, cache } = openTable(written(), { cacheBytes: 30_000 })
+  const misses = (key: Uint8Array): number => {
+    const before = cache.stats().misses
+    find(table, key)
+    return cache.stats().misses - before
+  }
+  for (const { key } of entries) find(table, key)
+  const { evictions } = cache.stats()
+  // Far apart, so that each is in a block of its own.
+  const { key } = entries.filter((_, i) => i % 200 === 0).find(({ key }) => misses(key) === 1)!
+  expect(cache.stats().evictions).toBe(evictions)
+  expect(misses(key)).toBe(1)
+  expect(cache.stats().evictions).toBeGreaterThan(evictions)
+  expect(misses(key)).toBe(0)
+})
+
+test('what a lookup found is right though its block is not kept, and the one before it neither', () => {
+  const { table } = openTable(written(), { cacheBytes: 0 })
+  for (const entry of entries) expect(find(table, entry.key)).toEqual(entry)
+})
+
 test('closing a table gives back all of its bytes, and twice is once', () => {
   const { table, cache } = openTable(written())
   scan(table)
