@@ -5,6 +5,8 @@ import { sharedWorkspace } from '../bytes/workspace.js'
 import { DataBlock } from './block.js'
 import { BlockMemory } from './block-memory.js'
 import { envelopeRawBytes, openEnvelope } from './envelope.js'
+import type { IndexNode } from './index-node.js'
+import type { ReadAhead } from './read-ahead.js'
 import { ReadPace } from './read-pace.js'
 import type { Resident } from './resident.js'
 import type { TableFile } from './table-files.js'
@@ -143,6 +145,7 @@ export class BlockCache {
     storedBytes: number,
     parse: ParseBlock,
     mode: CacheMode,
+    ahead?: ReadAhead,
   ): Resident {
     this.misses++
     if (!this.blocking && this.#pace.slow && mode !== 'skip') {
@@ -151,7 +154,8 @@ export class BlockCache {
     const workspace = sharedWorkspace()
     const bytes = storedBytes <= workspace.capacity ? workspace.inputBytes : new Uint8Array(storedBytes)
     const startedAt = this.#now()
-    source.file.readSync(bytes, storedBytes, offset)
+    if (ahead === undefined) source.file.readSync(bytes, storedBytes, offset)
+    else ahead.readSync(source.file, bytes, storedBytes, offset, parent as IndexNode)
     const tookMs = this.#now() - startedAt
     this.#pace.readHere(tookMs, storedBytes)
     this.readLatency.record(tookMs)

@@ -13,6 +13,7 @@ import {
 import type { CacheMode } from './block-cache.js'
 import { EntryGroup } from './entry-group.js'
 import type { IndexNode } from './index-node.js'
+import { ReadAhead } from './read-ahead.js'
 
 /** Where a cursor gets the blocks of its table; every one of them may throw `BlockNotResident`. */
 export interface BlockWalk {
@@ -20,7 +21,7 @@ export interface BlockWalk {
   /** The partition that can hold a key. */
   partitionOf(key: Uint8Array, start: number, end: number): number
   partition(ordinal: number, mode: CacheMode): IndexNode
-  block(partition: IndexNode, ordinal: number, mode: CacheMode): DataBlock
+  block(partition: IndexNode, ordinal: number, mode: CacheMode, ahead?: ReadAhead): DataBlock
 }
 
 const EMPTY = new Uint8Array(0)
@@ -48,6 +49,7 @@ export class TableCursor implements Cursor {
   readonly #everyVersion: boolean
   readonly #checksPositions: boolean
   readonly #mode: CacheMode
+  readonly #ahead = new ReadAhead()
 
   #partition: IndexNode | undefined
   #partitionOrdinal = 0
@@ -164,7 +166,7 @@ export class TableCursor implements Cursor {
 
   /** To before the first entry of a block. */
   #enter(partitionOrdinal: number, partition: IndexNode, blockOrdinal: number): void {
-    const block = this.#walk.block(partition, blockOrdinal, this.#mode)
+    const block = this.#walk.block(partition, blockOrdinal, this.#mode, this.#ahead)
     this.#partitionOrdinal = partitionOrdinal
     this.#partition = partition
     this.#blockOrdinal = blockOrdinal

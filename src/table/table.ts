@@ -10,6 +10,7 @@ import { FilterBlock } from './filter.js'
 import { type BlockHandle, decodeFooter, type Footer } from './footer.js'
 import { IndexNode } from './index-node.js'
 import { decodeProperties, type TableProperties } from './properties.js'
+import type { ReadAhead } from './read-ahead.js'
 import { type AuditFinding, auditTable } from './table-audit.js'
 import { type BlockWalk, TableCursor } from './table-cursor.js'
 import type { TableFile, TableFiles } from './table-files.js'
@@ -215,7 +216,8 @@ export class Table implements BlockSource, BlockWalk {
     return this.#cache.fetch(this, top, ordinal, offset, top.childBytes(ordinal), parsePartition, mode) as IndexNode
   }
 
-  block(partition: IndexNode, ordinal: number, mode: CacheMode): DataBlock {
+  /** Whoever walks from block to block brings an `ahead`. */
+  block(partition: IndexNode, ordinal: number, mode: CacheMode, ahead?: ReadAhead): DataBlock {
     const present = partition.children[ordinal]
     if (present !== undefined && mode !== 'skip') {
       this.#cache.hits++
@@ -225,7 +227,7 @@ export class Table implements BlockSource, BlockWalk {
     }
     const offset = partition.childOffset(ordinal)
     const bytes = partition.childBytes(ordinal)
-    const block = this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode) as DataBlock
+    const block = this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode, ahead) as DataBlock
     // A lookup is done with a block before anything else happens; a cursor holds on to it.
     if (mode !== 'keep') block.lent = true
     return block
