@@ -10,7 +10,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const KINDS = {
   crash: {
     variable: 'SILTSTONE_CRASH_ROUNDS',
-    files: ['simulation/crash-sweep', 'simulation/fault-sweep', 'simulation/rot-sweep'],
+    files: ['simulation/crash-sweep', 'simulation/fault-sweep', 'simulation/rot-sweep', 'faces/import/interruption'],
     rounds: '3',
   },
   kill: {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import createXxhash from 'xxhash-wasm'
-import { blockHash, hash32, loadHash } from '../../src/bytes/hash.js'
+import { blockHash, hash32, hash64, loadHash } from '../../src/bytes/hash.js'
 import { SeededRandom } from '../simulation/seeded-random.js'
 
 const xxhash = await createXxhash()
@@ -45,6 +45,18 @@ describe('the hash of a block', () => {
       const low = Number(xxhash.h64Raw(bytes) & 0xffffffffn)
       expect(blockHash(bytes, 0, length, 0)).toBe(low)
       expect(blockHash(bytes, 0, length, 0xdeadbeef)).toBe((low ^ 0xdeadbeef) >>> 0)
+    }
+  })
+})
+
+describe('the 64-bit hash', () => {
+  it('is XXH64, in one piece or in many', () => {
+    const random = new SeededRandom(4)
+    for (const length of [0, 1, 31, 32, 4096, 1024 * 1024, 1024 * 1024 + 1, 2_500_000]) {
+      const bytes = random.bytes(length)
+      for (const seed of [0n, 1n, 0xdeadbeefn, 0xffffffffffffffffn]) {
+        expect(hash64(bytes, seed), `${length} bytes, seed ${seed}`).toBe(xxhash.h64Raw(bytes, seed))
+      }
     }
   })
 })

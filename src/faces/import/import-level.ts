@@ -65,7 +65,7 @@ const underWay = new WeakSet<TreeState>()
  * differs. What has resolved survives a loss of power.
  *
  * A keyspace that is not empty is refused with `SILT_EXISTS` unless `replace` is said. Nobody else may write to it meanwhile. What is
- * written to the source meanwhile does not come over.
+ * written to the source meanwhile does not come over. Declare indexes of the keyspace afterwards: those that are there do not hear of it.
  *
  * @example
  * const old = new ClassicLevel('./old', { createIfMissing: false })

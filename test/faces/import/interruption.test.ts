@@ -14,11 +14,14 @@ import { SimulatedDisk } from '../../simulation/simulated-disk.js'
 import { scratchDirectory } from '../level/scratch.js'
 import { contentOf, randomEntries, shown, sourceOf } from './sources.js'
 
+/** `npm run test:crash -- --rounds N`: so many hundred imports. */
+const ROUNDS = Number(process.env['SILTSTONE_CRASH_ROUNDS'] ?? 0)
+
 const BYTES = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
 
 describe('an import that is interrupted', () => {
-  it('goes on from whatever a crash has left, and is whole in the end', () =>
-    withSeeds(20, async (random, seed) => {
+  it('goes on from whatever a crash has left, and is whole in the end', { timeout: 0 }, () =>
+    withSeeds(ROUNDS * 100 || 20, async (random, seed) => {
       const entries = randomEntries(400, seed, 1000)
       const expected = shown(entries)
       const source = await sourceOf(entries)
@@ -57,7 +60,8 @@ describe('an import that is interrupted', () => {
       expect(await contentOf(db)).toEqual(expected)
       await expect(importLevel(source, db)).rejects.toMatchObject({ code: 'SILT_EXISTS' })
       await db.close()
-    }))
+    }),
+  )
 
   it('goes on after its process was killed, wherever it was', async () => {
     const [from, to] = [scratchDirectory(), scratchDirectory()]
