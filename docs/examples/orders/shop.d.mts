@@ -15,5 +15,6 @@ export interface Parcel {
 export function ordersOf(db: Database): Queue<Payment>
 export function acceptPayment(db: Database, payment: Payment, sync?: boolean): Promise<void>
 export function dispatchOrder(db: Database, message: Message<Payment>, sync?: boolean): Promise<void>
+export function writeMails(db: Database): Promise<string[]>
 export function dispatchedParcels(db: Database): Promise<Parcel[]>
 export function complaints(paid: readonly Payment[], parcels: readonly Parcel[]): string[]

@@ -39,6 +39,26 @@ export async function dispatchOrder(db, message, sync = false) {
     .write({ sync })
 }
 
+/**
+ * Tells customers of the parcels that went out since the last time. The mailer may be away as long as it likes: its subscription has a cursor of its
+ * own, and a mail and the end of its event are one commit. Returns the ids of the payments.
+ */
+export async function writeMails(db) {
+  const events = db.topic('dispatched').subscribe('mail', { from: 'earliest' })
+  const written = []
+  while (events.lag() > 0) {
+    const batch = db.batch()
+    for (const event of await events.receive({ max: 100 })) {
+      const { id, customer, number } = event.body
+      batch.put(`mail:${id}`, `Dear ${customer}, your parcel number ${number} is on its way.`).ack(event)
+      written.push(id)
+    }
+    await batch.write()
+  }
+  await events.close()
+  return written
+}
+
 /** What went out, in the order in which it did. */
 export async function dispatchedParcels(db) {
   const audit = db.topic('dispatched').subscribe('audit', { from: 'earliest', delivery: 'at-most-once' })
