@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../bytes/clock.js'
-import type { CompressionName } from '../bytes/compression.js'
+import { type CompressionName, compressionNamed } from '../bytes/compression.js'
 import { invalid } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { CompactionStyle } from '../tree/tree-options.js'
@@ -140,7 +140,9 @@ const logRetention: Check = (value) => {
 
 const asIs: Check = (value) => value
 
-const compression = oneOf('none', 'lz4', 'deflate', 'zstd')
+const knownCompression = oneOf('none', 'lz4', 'deflate', 'zstd')
+/** What this Node lacks is refused here, and not by every compaction. */
+const compression: Check = (value, name) => compressionNamed(knownCompression(value, name) as CompressionName).name
 const compaction = oneOf('leveled', 'tiered', 'fifo')
 
 const openChecks: Record<keyof StoreOptions, Check> = {

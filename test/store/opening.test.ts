@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import zlib from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { blockHash, hash32 } from '../../src/bytes/hash.js'
 import { putU32 } from '../../src/bytes/integers.js'
@@ -171,6 +172,19 @@ describe('an option', () => {
     await using db = await open(':memory:', wrong({ createIfMissing: undefined, valueEncoding: undefined }))
     await db.put('a', '1')
     expect(await db.get('a')).toBe('1')
+  })
+
+  it('that names a compression which this Node lacks is refused at once, not by every compaction', async () => {
+    const hasZstd = 'zstdCompressSync' in zlib
+    const outcomeOf = (made: Promise<unknown>): Promise<unknown> =>
+      made.then(
+        () => 'made',
+        ({ code }) => code,
+      )
+    const expected = hasZstd ? 'made' : 'SILT_NOT_SUPPORTED'
+    expect(await outcomeOf(open(':memory:', { compression: 'zstd' }))).toBe(expected)
+    await using db = await open(':memory:')
+    expect(await outcomeOf((async () => db.keyspace('small', { compression: 'zstd' }))())).toBe(expected)
   })
 
   it('object that is none is refused', async () => {
