@@ -1,5 +1,8 @@
 import { SiltstoneError } from '../bytes/errors.js'
 
+/** What to do instead where atomicity can be done without. */
+export const NOT_ATOMIC = 'say { atomic: false }'
+
 /** What would have to be atomic over several shards, and cannot be. */
 export function crossShard(
   what: string,

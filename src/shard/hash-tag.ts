@@ -27,6 +27,13 @@ export function findTag(bytes: Uint8Array, start: number, end: number, into: Tag
 }
 
 const tag: Tagged = { start: 0, end: 0 }
+const encoder = new TextEncoder()
+
+/** Whether a name has a tag. */
+export function hasTag(name: string): boolean {
+  const bytes = encoder.encode(name)
+  return findTag(bytes, 0, bytes.length, tag)
+}
 
 /**
  * The bytes with which every key of a half-open range begins. The prefix is what two keys agree on, and one byte more where
