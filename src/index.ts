@@ -19,6 +19,7 @@ export type { FileHandle, FileLock, FileStatus, FileSystem, OpenMode } from './f
 export { MemoryFileSystem } from './fs/memory-file-system.js'
 export type { LogLoss } from './log/recovery.js'
 export type { DurableLog, LogEntry, LogStats, ReadLogOptions } from './queue/durable-log.js'
+export type { Handler } from './queue/handler-loop.js'
 export type { SendResult } from './queue/intake.js'
 export type { NackOptions } from './queue/mailbox.js'
 export { Message } from './queue/message.js'
@@ -36,7 +37,7 @@ export type { Repetition, When } from './queue/repetition.js'
 export type { Backoff, Ordering, Overflow, QueueOptions, QueueRules, RateLimit, Rules } from './queue/rules.js'
 export { type From, Subscription, TopicMessage } from './queue/subscription.js'
 export { type PublishOptions, type Retention, type SubscribeOptions, Topic, type TopicOptions } from './queue/topic.js'
-export type { ConsumeOptions, Handler, Worker } from './queue/worker.js'
+export type { ConsumeOptions, Worker } from './queue/worker.js'
 export {
   type BackupInfo,
   type BackupOptions,

@@ -6,6 +6,7 @@ import type { WriteOptions } from '../store/write-target.js'
 import type { Opened, Reader } from './dispatcher.js'
 import { type Draft, draftMessage } from './draft.js'
 import type { Entry } from './entry.js'
+import type { Handler } from './handler-loop.js'
 import type { SendResult } from './intake.js'
 import type { Mailbox } from './mailbox.js'
 import { Message } from './message.js'
@@ -16,7 +17,7 @@ import { redriveLetters } from './redrive.js'
 import type { Repetition, Repetitions, When } from './repetition.js'
 import { milliseconds, type QueueOptions, type Rules } from './rules.js'
 import { Signer } from './signature.js'
-import { type ConsumeOptions, type Handler, Worker } from './worker.js'
+import { type ConsumeOptions, Worker } from './worker.js'
 
 /** What `send` takes. */
 export interface SendOptions extends MessageOptions, WriteOptions {

@@ -3,13 +3,14 @@ import type { WriteOptions } from '../store/write-target.js'
 import type { Opened, Reader } from './dispatcher.js'
 import type { Entry } from './entry.js'
 import { offsetAt } from './follower.js'
+import type { Handler } from './handler-loop.js'
 import type { Mailbox } from './mailbox.js'
 import { Message } from './message.js'
 import type { StoredMessage } from './message-format.js'
 import { type ReceiveOptions, startWorker, waitOptions } from './queue.js'
 import { PURGE_BYTE_BOUND } from './removals.js'
 import type { StoredRun } from './stored-run.js'
-import type { ConsumeOptions, Handler, Worker } from './worker.js'
+import type { ConsumeOptions, Worker } from './worker.js'
 
 /** Where to begin in a topic. */
 export type From = 'earliest' | 'latest' | { offset: number } | { time: number }
