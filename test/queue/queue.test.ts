@@ -259,6 +259,30 @@ describe('consume', () => {
     expect(await db.get('done')).toBe('yes')
   })
 
+  it('passes over what it holds and what is gone before a handler is free', async () => {
+    await using store = await TestStore.open()
+    const q = store.db.queue('q')
+    await q.sendMany([{ body: 1 }, { body: 2 }, { body: 3 }])
+    const seen: unknown[] = []
+    let finish = (): void => {}
+    const worker = q.consume(
+      ({ body }) => {
+        seen.push(body)
+        return new Promise<void>((resolve) => (finish = resolve))
+      },
+      { prefetch: 3 },
+    )
+    await settled()
+    expect(q.stats().inFlight).toBe(3)
+    await q.purge()
+    await q.send(4)
+    finish()
+    await settled()
+    expect(seen).toEqual([1, 4])
+    finish()
+    await worker.stop()
+  })
+
   it('stops gracefully: waits for handlers, gives back what none has seen', async () => {
     await using store = await TestStore.open()
     const q = store.db.queue<number>('q')
