@@ -42,7 +42,7 @@ export const queueLike: Workload = {
   },
 }
 
-/** Looks for the first ten entries from the beginning of a range of which the first half was deleted just now. */
+/** Looks for the first ten entries from the beginning of a range of which the first half was deleted just now, once a turn of the loop. */
 export const scanOverTombstones: Workload = {
   title: 'first 10 behind a deleted half',
   async run(stage) {
@@ -55,9 +55,9 @@ export const scanOverTombstones: Workload = {
       await store.batch(operations)
     }
     const first = data.key(0)
-    return oneByOne(stage, () => {
-      const found = seek(first, 10)
-      return typeof found === 'number' ? undefined : found
+    return oneByOne(stage, async () => {
+      if ((await seek(first, 10)) !== 10) throw new Error('What was not deleted is not found')
+      await nextTurn()
     })
   },
 }

@@ -29,6 +29,7 @@ import type { Tree } from '../tree/tree.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 import { Admission } from './admission.js'
 import { type CommitListeners, CommitPipeline } from './commit-pipeline.js'
+import { Crawls } from './crawls.js'
 import { Generation, Generations } from './generations.js'
 import { keepAlive } from './keep-alive.js'
 import { Listeners } from './listeners.js'
@@ -88,6 +89,7 @@ export class Engine {
   readonly turn = new Turn()
   /** Open scans and snapshots; `close` ends them. */
   readonly scans = new Set<{ close(): void }>()
+  readonly crawls = new Crawls(this)
   /**
    * Called when commits have become visible, before their writers hear of it. Requires of a listener: it neither throws nor writes,
    * and copies what it keeps of the segment, whose memory is used again after a flush.

@@ -41,14 +41,19 @@ export class Walk {
   private readonly now: EpochMs
   private readonly range: KeyRange
   private readonly reverse: boolean
-  private readonly onCrawl: (range: KeyRange) => void
+  private readonly onCrawl: (range: KeyRange, hidden: number) => void
   private pending: 'nothing' | 'start' | 'seek' | 'step' | 'pick' = 'start'
   private target: Uint8Array | undefined
   /** Entries passed since the last visible one because they were deleted. */
   private hidden = 0
   private hiddenFrom: Uint8Array | undefined
 
-  constructor(sources: WalkSources, range: KeyRange, reverse: boolean, onCrawl: (range: KeyRange) => void) {
+  constructor(
+    sources: WalkSources,
+    range: KeyRange,
+    reverse: boolean,
+    onCrawl: (range: KeyRange, hidden: number) => void,
+  ) {
     this.cursors = sources.cursors
     this.newestPositions = sources.newestPositions
     this.tombstones = sources.tombstones
@@ -209,8 +214,8 @@ export class Walk {
     if (this.hidden >= CRAWL_ENTRIES) {
       const from = this.hiddenFrom!
       const to = next === undefined ? undefined : next.keyBytes.slice(next.keyStart, next.keyEnd)
-      if (!this.reverse) this.onCrawl({ start: from, end: to ?? this.range.end })
-      else this.onCrawl({ start: to ?? this.range.start, end: from })
+      if (!this.reverse) this.onCrawl({ start: from, end: to ?? this.range.end }, this.hidden)
+      else this.onCrawl({ start: to ?? this.range.start, end: from }, this.hidden)
     }
     this.hidden = 0
     this.hiddenFrom = undefined
