@@ -1,5 +1,4 @@
 import type { KeyRange } from '../tree/key-range.js'
-import type { Engine } from './engine.js'
 import type { TreeState } from './tree-state.js'
 
 /** From so many on, deletions in a memtable that scans have to pass are worth a flush. */
@@ -11,18 +10,19 @@ const MANY = 4096
  * them becomes one.
  */
 export class Crawls {
-  private readonly engine: Engine
+  private readonly flush: () => Promise<void>
 
-  constructor(engine: Engine) {
-    this.engine = engine
+  /** `flush` moves the memtables into tables. */
+  constructor(flush: () => Promise<void>) {
+    this.flush = flush
   }
 
   /** A scan passed so many entries of a range in a row that are not to be seen. */
   met(state: TreeState, range: KeyRange, hidden: number): void {
     state.tree?.hintTombstones(range)
     const deletions = state.active?.deletionCount ?? 0
-    if (hidden < MANY || deletions < MANY || this.engine.log === undefined) return
-    // Nobody waits for it; should it fail, it is tried again in the background like any flush.
-    this.engine.flush().catch(() => {})
+    if (hidden < MANY || deletions < MANY) return
+    // Nobody waits for it. Should it fail, it is tried again in the background like any flush; a reader cannot do it.
+    this.flush().catch(() => {})
   }
 }

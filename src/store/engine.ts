@@ -89,7 +89,7 @@ export class Engine {
   readonly turn = new Turn()
   /** Open scans and snapshots; `close` ends them. */
   readonly scans = new Set<{ close(): void }>()
-  readonly crawls = new Crawls(this)
+  readonly crawls = new Crawls(() => this.flush())
   /**
    * Called when commits have become visible, before their writers hear of it. Requires of a listener: it neither throws nor writes,
    * and copies what it keeps of the segment, whose memory is used again after a flush.
