@@ -10,6 +10,7 @@ export class Turn {
 
   private calls = 0
   private startedAt = performance.now()
+  private coming: Promise<void> | undefined
 
   /** Whether the caller should go through `setImmediate` before it resolves anything more. */
   isDue(): boolean {
@@ -23,13 +24,18 @@ export class Turn {
     this.startedAt = performance.now()
   }
 
-  /** Resolves behind the next turn of the loop. */
+  /**
+   * Resolves behind the next turn of the loop, for all who wait for it in the same moment. Were each called from a callback of its
+   * own, the first would run on microtasks until a turn is due again before the second is called at all.
+   */
   next(): Promise<void> {
-    return new Promise((resolve) => {
+    this.coming ??= new Promise((resolve) => {
       setImmediate(() => {
+        this.coming = undefined
         this.turned()
         resolve()
       })
     })
+    return this.coming
   }
 }

@@ -48,6 +48,20 @@ describe('the event loop turns', () => {
     expect(await stepsUntilTurned(step)).toBeLessThan(MOST_STEPS)
   })
 
+  it('for all who read at the same time alike', async () => {
+    const done = new Array<number>(16).fill(0)
+    let least = 0
+    const lane = async (i: number): Promise<void> => {
+      while (done[i]! < 5000) {
+        await db.get(String(done[i]!++ % 5000))
+        if (done[i] === 5000 && least === 0) least = Math.min(...done)
+      }
+    }
+    await Promise.all(done.map((_, i) => lane(i)))
+    // Whoever was there first, the others were not left behind.
+    expect(least).toBeGreaterThan(4000)
+  })
+
   it('while one scan is walked in small slices', async () => {
     let scan = db.keys()
     const taken = await stepsUntilTurned(async () => {
