@@ -37,8 +37,9 @@ export interface BlockCacheStats {
 
 /** A block loaded for somebody who did not come back within so many loads is given up on. */
 const LOADS_AWAITED = 1024
-/** Missed again within so many misses as a quarter of what the cache holds, a block is wanted. */
-const WANTED_SHIFT = 2
+/** Missed again within so many misses as an eighth of what the cache holds, a block is wanted. */
+const WANTED_SHIFT = 3
+const LEAST_WANTED = 2
 
 /**
  * Thrown where a block is not in memory, the disk is slow and this thread must not wait for it. Not an `Error`: on a cold store it
@@ -176,7 +177,7 @@ export class BlockCache {
     const now = this.misses >>> 0
     const since = (now - parent.missedAt[ordinal]!) >>> 0
     parent.missedAt[ordinal] = now
-    return since <= this.#ring.length >>> WANTED_SHIFT
+    return since <= Math.max(LEAST_WANTED, this.#ring.length >>> WANTED_SHIFT)
   }
 
   async #load(
