@@ -4,7 +4,8 @@ import { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { Position } from '../bytes/units.js'
 import { KIND_DELETE } from '../log/operation.js'
 import { keyHash } from '../table/filter.js'
-import { containsKey, firstRangeEndingAfter, type KeyRange, overlappingRanges, rangesOverlap } from './key-range.js'
+import { Fences } from './fences.js'
+import { containsKey, type KeyRange, overlappingRanges, rangesOverlap } from './key-range.js'
 import { LevelCursor } from './level-cursor.js'
 import type { LiveTable } from './live-table.js'
 import { LEVEL_COUNT, type TableMeta } from './table-meta.js'
@@ -32,12 +33,15 @@ export class Version {
   readonly newestPosition: Position
   private references = 1
   private knownMetas: readonly (readonly TableMeta[])[] | undefined
+  /** Of each level behind level 0, unless it is empty. */
+  private readonly fences: readonly (Fences | undefined)[]
   private readonly dispose: (table: LiveTable) => void
 
   /** Held once by whoever makes it. `dispose` is called with each table that no version names any more. */
   constructor(levels: readonly (readonly LiveTable[])[], dispose: (table: LiveTable) => void) {
     assert(levels.length === LEVEL_COUNT, `a version has ${LEVEL_COUNT} levels`)
     this.levels = levels
+    this.fences = levels.map((tables, level) => (level === 0 || tables.length === 0 ? undefined : new Fences(tables)))
     this.dispose = dispose
     this.hasRangeTombstones = levels.some((level) => level.some((table) => table.hasRangeTombstones))
     let newestPosition: Position = 0
@@ -66,10 +70,11 @@ export class Version {
       if (lookupIn(table, key, keyStart, keyEnd, hash, limit, found)) return true
     }
     for (let level = 1; level < LEVEL_COUNT; level++) {
-      const tables = this.levels[level]!
-      if (tables.length === 0) continue
-      const table = tables[firstRangeEndingAfter(tables, key, keyStart, keyEnd)]
-      if (table === undefined || !containsKey(table, key, keyStart, keyEnd)) continue
+      const fences = this.fences[level]
+      if (fences === undefined) continue
+      const number = fences.find(key, keyStart, keyEnd)
+      if (number < 0) continue
+      const table = this.levels[level]![number]!
       if (hash === NO_HASH) hash = keyHash(key, keyStart, keyEnd)
       if (lookupIn(table, key, keyStart, keyEnd, hash, limit, found)) return true
     }
