@@ -1,6 +1,9 @@
+import { unzeroed } from '../bytes/compression.js'
 import type { IndexNode } from './index-node.js'
 import type { TableFile } from './table-files.js'
 
+/** A scan of a few entries often comes to a second block and seldom to a third. */
+const PATIENCE = 2
 /** What a scan reads first when it turns out to go on: more than it may want costs little yet. */
 const FIRST_BYTES = 8 * 1024
 /** A call of the system costs as much as copying 16 KiB: what is read at a time grows to this. */
@@ -8,7 +11,7 @@ const MOST_BYTES = 32 * 1024
 
 /**
  * Reads the blocks of one table for a cursor that passes them one after the other, either way: several with one call of the system.
- * Blocks that do not lie beside the one before are read alone.
+ * The first blocks, and those that do not lie beside the one before, are read alone.
  */
 export class ReadAhead {
   #bytes: Uint8Array | undefined
@@ -16,6 +19,8 @@ export class ReadAhead {
   #from = 0
   #to = 0
   #next = FIRST_BYTES
+  /** How many blocks in a row were beside the one before. */
+  #inARow = 0
   /** The block that was read last. */
   #lastFrom = -1
   #lastTo = -1
@@ -27,8 +32,9 @@ export class ReadAhead {
     const goesBack = end === this.#lastFrom
     this.#lastFrom = offset
     this.#lastTo = end
+    this.#inARow = goesOn || goesBack ? this.#inARow + 1 : 0
     if (offset < this.#from || end > this.#to) {
-      if ((!goesOn && !goesBack) || length > MOST_BYTES) {
+      if (this.#inARow < PATIENCE || length > MOST_BYTES) {
         this.#next = FIRST_BYTES
         file.readSync(target, length, offset)
         return
@@ -48,7 +54,7 @@ export class ReadAhead {
     this.#next = Math.min(MOST_BYTES, wanted * 2)
     const from = goesOn ? offset : Math.max(partition.childOffset(0), end - wanted)
     const to = goesOn ? Math.min(partition.childOffset(partition.count), offset + wanted) : end
-    this.#bytes ??= new Uint8Array(MOST_BYTES)
+    if (this.#bytes === undefined || this.#bytes.length < to - from) this.#bytes = unzeroed(wanted)
     // Should this fail, nothing stands there any more.
     this.#from = this.#to = 0
     try {
