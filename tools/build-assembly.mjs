@@ -9,7 +9,7 @@ import asc from 'assemblyscript/asc'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const isCheck = process.argv.includes('--check')
 
-const OPTIONS = ['-O3', '--shrinkLevel', '0', '--runtime', 'stub', '--noAssert', '--importMemory', '--enable', 'simd']
+const OPTIONS = ['-O3', '--shrinkLevel', '0', '--runtime', 'stub', '--noAssert', '--importMemory']
 
 async function compile(source) {
   const outputs = new Map()

@@ -12,9 +12,7 @@ const KEY_COUNT = 200_000
 export const suites: Suites = async function* () {
   const tables = new SampleTables()
   const cursors = (count: number) =>
-    Array.from({ length: count }, (_, i) =>
-      tables.add(keysOf(KEY_COUNT / count, i, count), 'none').cursor(NEWEST, 'keep'),
-    )
+    Array.from({ length: count }, (_, i) => tables.add(keysOf(KEY_COUNT / count, i, count), 'none').cursor(NEWEST))
   const [single] = cursors(1)
   const merges = [1, 2, 4, 8].map((count) => ({ count, cursor: new MergeCursor(cursors(count)) }))
   let bytes = 0

@@ -37,7 +37,7 @@ export const suites: Suites = async function* () {
     b.cycle(),
   )
 
-  const [forwards, backwards] = [table.cursor(NEWEST, 'keep'), table.cursor(NEWEST, 'keep')]
+  const [forwards, backwards] = [table.cursor(NEWEST), table.cursor(NEWEST)]
   let entries = map.entries()
   yield await b.suite(
     'scan 100 entries of a table',

@@ -109,3 +109,9 @@ export function ioError(error: unknown, attempt: string, file: string): Error {
     file,
   })
 }
+
+/** Whether an error says that there was no memory, which says nothing about bytes that were being read. */
+export function isOutOfMemory(error: unknown): boolean {
+  // Errors of Node that are no more than out of range have a code.
+  return error instanceof RangeError && !('code' in error)
+}

@@ -1,5 +1,5 @@
 import { LZ4_CODE } from './lz4-code.js'
-import { Assembly, sharedWorkspace, Workspace } from './workspace.js'
+import { Assembly, workspaceFor } from './workspace.js'
 
 /*
  * The LZ4 block format, written and read by WebAssembly: what it looks like is said in `assembly/lz4.ts`. For a block of 35 entries
@@ -25,16 +25,13 @@ const WRONG = [
 ]
 
 /**
- * The compressed form of a range, valid until the next call; `undefined` where it does not fit into `limit` bytes: then it
- * does not pay, and the search for matches ends early.
+ * The compressed form of a range, in a workspace; `undefined` where it does not fit into `limit` bytes: then it does not pay, and the
+ * search for matches ends early.
  */
 export function lz4Compress(source: Uint8Array, start: number, end: number, limit: number): Uint8Array | undefined {
-  const shared = sharedWorkspace()
-  const needed = Math.max(end - start, limit)
-  const workspace = needed <= shared.capacity ? shared : new Workspace(needed)
-  const { compress } = workspace === shared ? code.exports : code.in(workspace)
+  const workspace = workspaceFor(Math.max(end - start, limit))
   const from = workspace.place(source, start, end)
-  const length = compress(from, from + end - start, workspace.output, limit)
+  const length = code.in(workspace).compress(from, from + end - start, workspace.output, limit)
   return length === 0 ? undefined : workspace.outputBytes.subarray(0, length)
 }
 
@@ -49,14 +46,11 @@ export function lz4Decompress(
   target: Uint8Array,
   rawBytes = target.length,
 ): void {
-  const shared = sharedWorkspace()
-  const needed = Math.max(end - start, rawBytes)
-  const workspace = needed <= shared.capacity ? shared : new Workspace(needed)
-  const { decompress } = workspace === shared ? code.exports : code.in(workspace)
-  const isInPlace = target.buffer === workspace.memory.buffer
+  const workspace = workspaceFor(Math.max(end - start, rawBytes))
+  const isInPlace = workspace.holds(target)
   const to = isInPlace ? target.byteOffset : workspace.output
   const from = workspace.place(source, start, end)
-  const outcome = decompress(from, from + end - start, to, to + rawBytes)
+  const outcome = code.in(workspace).decompress(from, from + end - start, to, to + rawBytes)
   if (outcome !== 0) throw new Error(WRONG[outcome])
   if (!isInPlace) target.set(workspace.bytes.subarray(to, to + rawBytes))
 }

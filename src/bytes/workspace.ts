@@ -7,6 +7,8 @@ import { Buffer } from 'node:buffer'
  *
  * A block is read from its file straight into the input and decompressed from there into the output, so that nothing is copied on the
  * way. The code copies in wide steps; the spare bytes are what it may touch behind the end.
+ *
+ * What stands in a workspace is valid until the next block is read or written, by anybody on this thread.
  */
 
 /** What is used of WebAssembly; the types of Node do not have it. */
@@ -23,14 +25,12 @@ const { WebAssembly } = globalThis as unknown as { WebAssembly: OfWebAssembly }
 const OWN_BYTES = 64 * 1024
 const SPARE_BYTES = 64
 const PAGE_BYTES = 64 * 1024
-/** What the shared workspace has room for, on both sides. The system gives memory to what is touched, which is a few pages. */
-const SHARED_CAPACITY = 512 * 1024
+/** What the workspace of usual blocks has room for, on both sides. The system gives memory to what has been touched. */
+const USUAL_BYTES = 512 * 1024
 
-/**
- * One for all blocks of usual size, shared by whoever does nothing else meanwhile; what stands in it is valid until the next block.
- * For a larger block there is one of its own, which goes with it.
- */
+/** Room for one block. */
 export class Workspace {
+  /** The longest block, on both sides. */
   readonly capacity: number
   readonly memory: Memory
   readonly bytes: Uint8Array
@@ -51,41 +51,65 @@ export class Workspace {
     this.outputBytes = this.bytes.subarray(this.output, this.output + capacity)
   }
 
+  /** Whether these bytes stand in it. */
+  holds(bytes: Uint8Array): boolean {
+    return bytes.buffer === this.memory.buffer
+  }
+
   /** The address of a range, which is copied into the input unless it stands in this memory already. */
   place(source: Uint8Array, start: number, end: number): number {
-    if (source.buffer === this.memory.buffer) return source.byteOffset + start
+    if (this.holds(source)) return source.byteOffset + start
     this.inputBytes.set(start === 0 && end === source.length ? source : source.subarray(start, end))
     return this.input
   }
 }
 
-let shared: Workspace | undefined
+let usual: Workspace | undefined
+/** That of the last large block, while the collector has not come for it. */
+let large: WeakRef<Workspace> | undefined
 
-/** The workspace of all blocks of usual size. */
-export function sharedWorkspace(): Workspace {
-  shared ??= new Workspace(SHARED_CAPACITY)
-  return shared
+/** The workspace for blocks of up to so many bytes. Throws a `RangeError` where there is no memory for it. */
+export function workspaceFor(bytes: number): Workspace {
+  usual ??= new Workspace(USUAL_BYTES)
+  if (bytes <= USUAL_BYTES) return usual
+  const present = large?.deref()
+  if (present !== undefined && present.capacity >= bytes) return present
+  const made = new Workspace(bytes)
+  large = new WeakRef(made)
+  return made
 }
 
-/** Code of `assembly/`, run in the shared workspace, or in one of its own for what does not fit. */
+/** Whether bytes stand in a workspace, and will be others soon. */
+export function isPassing(bytes: Uint8Array): boolean {
+  return usual?.holds(bytes) === true || large?.deref()?.holds(bytes) === true
+}
+
+/** Code of a folder `assembly`, run in the workspace in which a block stands. */
 export class Assembly<Exports> {
   readonly #base64: string
   #module: object | undefined
-  #inShared: Exports | undefined
+  #inUsual: Exports | undefined
+  readonly #inLarge = new WeakMap<Workspace, Exports>()
 
   constructor(base64: string) {
     this.#base64 = base64
   }
 
-  /** The code in the shared workspace. */
-  get exports(): Exports {
-    this.#inShared ??= this.in(sharedWorkspace())
-    return this.#inShared
+  in(workspace: Workspace): Exports {
+    if (workspace === usual) {
+      this.#inUsual ??= this.#instantiate(workspace)
+      return this.#inUsual
+    }
+    let exports = this.#inLarge.get(workspace)
+    if (exports === undefined) {
+      exports = this.#instantiate(workspace)
+      this.#inLarge.set(workspace, exports)
+    }
+    return exports
   }
 
-  in(workspace: Workspace): Exports {
+  #instantiate({ memory }: Workspace): Exports {
     this.#module ??= new WebAssembly.Module(Buffer.from(this.#base64, 'base64'))
-    const instance = new WebAssembly.Instance(this.#module, { env: { memory: workspace.memory } })
-    return instance.exports as Exports
+    return new WebAssembly.Instance(this.#module, { env: { memory } }).exports as Exports
   }
 }

@@ -89,7 +89,10 @@ export class Engine {
   readonly turn = new Turn()
   /** Open scans and snapshots; `close` ends them. */
   readonly scans = new Set<{ close(): void }>()
-  readonly crawls = new Crawls(() => this.flush())
+  readonly crawls = new Crawls(
+    () => this.clock.now(),
+    () => this.flushIfIdle(),
+  )
   /**
    * Called when commits have become visible, before their writers hear of it. Requires of a listener: it neither throws nor writes,
    * and copies what it keeps of the segment, whose memory is used again after a flush.
@@ -421,13 +424,25 @@ export class Engine {
     const { pipeline } = this
     // What is issued meanwhile is not waited for: writers may never pause.
     await pipeline.issued()
-    const log = this.logInUse!
-    if (this.touched.length > 0) {
-      pipeline.drain(false)
-      if (log.isResting) this.wake(log)
-      this.rotate(log, 0)
-    }
+    this.sealTouched(pipeline)
     await this.flushesDone()
+  }
+
+  /** The same without being asked for: not where a flush is under way, nor where the store is being closed. */
+  private async flushIfIdle(): Promise<void> {
+    const { pipeline } = this
+    await pipeline.issued()
+    if (this.sealedSegments.length > 0 || this.closedWith !== undefined) return
+    this.sealTouched(pipeline)
+    await this.flushesDone()
+  }
+
+  private sealTouched(pipeline: CommitPipeline): void {
+    if (this.touched.length === 0) return
+    const log = this.logInUse!
+    pipeline.drain(false)
+    if (log.isResting) this.wake(log)
+    this.rotate(log, 0)
   }
 
   /** Fails when an attempt does; the flush itself is tried again in the background. */

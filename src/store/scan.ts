@@ -92,8 +92,11 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     this.left = plan.limit
     this.view = new View(engine, plan.state, plan.position)
     try {
-      this.walk = new Walk(this.view.sources(plan.range, plan.overlay), plan.range, plan.reverse, (range, hidden) =>
-        engine.crawls.met(plan.state, range, hidden),
+      this.walk = new Walk(
+        this.view.sources(plan.range, plan.overlay),
+        plan.range,
+        plan.reverse,
+        (range, hiddenInMemory) => engine.crawls.met(plan.state, range, hiddenInMemory),
       )
     } catch (error) {
       // A table could not be opened. What nobody can close must not hold on to anything.

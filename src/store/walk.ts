@@ -3,6 +3,7 @@ import type { Cursor } from '../bytes/cursor.js'
 import type { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { EpochMs, Position } from '../bytes/units.js'
 import { KIND_DELETE } from '../log/operation.js'
+import { MemtableCursor } from '../memtable/memtable-cursor.js'
 import { containsKey, type KeyRange } from '../tree/key-range.js'
 
 /** Where a walk reads: sources newest first, all at one position. */
@@ -41,18 +42,19 @@ export class Walk {
   private readonly now: EpochMs
   private readonly range: KeyRange
   private readonly reverse: boolean
-  private readonly onCrawl: (range: KeyRange, hidden: number) => void
+  private readonly onCrawl: (range: KeyRange, hiddenInMemory: number) => void
   private pending: 'nothing' | 'start' | 'seek' | 'step' | 'pick' = 'start'
   private target: Uint8Array | undefined
-  /** Entries passed since the last visible one because they were deleted. */
+  /** Entries passed since the last visible one, deleted or expired, and how many of them stand in memtables. */
   private hidden = 0
+  private hiddenInMemory = 0
   private hiddenFrom: Uint8Array | undefined
 
   constructor(
     sources: WalkSources,
     range: KeyRange,
     reverse: boolean,
-    onCrawl: (range: KeyRange, hidden: number) => void,
+    onCrawl: (range: KeyRange, hiddenInMemory: number) => void,
   ) {
     this.cursors = sources.cursors
     this.newestPositions = sources.newestPositions
@@ -188,6 +190,7 @@ export class Walk {
   /** Counts a hidden entry. Under a range deletion that goes on and on, what it hides is passed over in one seek. */
   private noteHidden(cursor: Cursor): void {
     if (this.hidden++ === 0) this.hiddenFrom = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
+    if (cursor instanceof MemtableCursor) this.hiddenInMemory++
     this.pending = 'step'
     const { tombstones } = this
     if (tombstones === undefined || this.hidden % LEAP_ENTRIES !== 0) return
@@ -214,10 +217,11 @@ export class Walk {
     if (this.hidden >= CRAWL_ENTRIES) {
       const from = this.hiddenFrom!
       const to = next === undefined ? undefined : next.keyBytes.slice(next.keyStart, next.keyEnd)
-      if (!this.reverse) this.onCrawl({ start: from, end: to ?? this.range.end }, this.hidden)
-      else this.onCrawl({ start: to ?? this.range.start, end: from }, this.hidden)
+      if (!this.reverse) this.onCrawl({ start: from, end: to ?? this.range.end }, this.hiddenInMemory)
+      else this.onCrawl({ start: to ?? this.range.start, end: from }, this.hiddenInMemory)
     }
     this.hidden = 0
+    this.hiddenInMemory = 0
     this.hiddenFrom = undefined
   }
 }

@@ -1,7 +1,7 @@
-import { type Allocate, unzeroed } from '../bytes/compression.js'
-import { corruption, SiltstoneError } from '../bytes/errors.js'
+import type { Allocate } from '../bytes/compression.js'
+import { corruption, isOutOfMemory, SiltstoneError } from '../bytes/errors.js'
 import { Latency } from '../bytes/latency.js'
-import { sharedWorkspace } from '../bytes/workspace.js'
+import { workspaceFor } from '../bytes/workspace.js'
 import { DataBlock } from './block.js'
 import { BlockMemory } from './block-memory.js'
 import { envelopeRawBytes, openEnvelope } from './envelope.js'
@@ -40,6 +40,8 @@ const LOADS_AWAITED = 1024
 /** Missed again within so many misses as an eighth of what the cache holds, a block is wanted. */
 const WANTED_SHIFT = 3
 const LEAST_WANTED = 2
+/** Of so many that are not, one is kept. */
+const KEPT_ALL_THE_SAME = 16
 
 /**
  * Thrown where a block is not in memory, the disk is slow and this thread must not wait for it. Not an `Error`: on a cold store it
@@ -90,6 +92,7 @@ export class BlockCache {
   #bytes = 0
   #evictions = 0
   #loads = 0
+  #unwanted = 0
   /** Evicted residents leave holes, filled by the next ones: what is new stands just behind the hand. */
   readonly #ring: (Resident | undefined)[] = []
   readonly #holes: number[] = []
@@ -149,17 +152,13 @@ export class BlockCache {
     ahead?: ReadAhead,
   ): Resident {
     this.misses++
-    if (!this.blocking && this.#pace.slow && mode !== 'skip') {
+    const isAhead = ahead?.has(storedBytes, offset) === true
+    if (!this.blocking && this.#pace.slow && mode !== 'skip' && !isAhead) {
       throw new BlockNotResident(() => this.#load(source, parent, ordinal, offset, storedBytes, parse))
     }
-    const workspace = sharedWorkspace()
-    const bytes = storedBytes <= workspace.capacity ? workspace.inputBytes : new Uint8Array(storedBytes)
-    const startedAt = this.#now()
-    if (ahead === undefined) source.file.readSync(bytes, storedBytes, offset)
-    else ahead.readSync(source.file, bytes, storedBytes, offset, parent as IndexNode)
-    const tookMs = this.#now() - startedAt
-    this.#pace.readHere(tookMs, storedBytes)
-    this.readLatency.record(tookMs)
+    const bytes = workspaceFor(storedBytes).inputBytes
+    if (isAhead) ahead.take(bytes, storedBytes, offset)
+    else this.#read(source, bytes, storedBytes, offset, parent, ahead)
     const resident = parseStored(source, bytes, storedBytes, offset, parse, intoOutput)
     if (mode === 'keep' && resident instanceof DataBlock && !this.#isWanted(parent, ordinal, resident)) return resident
     resident.settle(this.#memory.take)
@@ -167,17 +166,38 @@ export class BlockCache {
     return resident
   }
 
+  #read(
+    source: BlockSource,
+    target: Uint8Array,
+    length: number,
+    offset: number,
+    parent: Resident,
+    ahead: ReadAhead | undefined,
+  ): void {
+    const startedAt = this.#now()
+    const read =
+      ahead === undefined
+        ? source.file.readSync(target, length, offset)
+        : ahead.readSync(source.file, target, length, offset, parent as IndexNode)
+    const tookMs = this.#now() - startedAt
+    this.#pace.readHere(tookMs, read)
+    this.readLatency.record(tookMs)
+  }
+
   /**
    * Whether a block that a lookup missed is to be kept: while there is room, and in a full cache if it was missed a short time ago
    * already. Where more is read than the cache holds, most blocks would be dropped before anybody comes back for them, and
-   * taking them in costs more than reading from the one that was just decompressed.
+   * taking them in costs more than reading from the one that was just decompressed. Every so often one is kept all the same: what is
+   * read in rounds that are longer comes in that way.
    */
   #isWanted(parent: Resident, ordinal: number, block: DataBlock): boolean {
     if (this.#bytes + block.memoryBytes <= this.capBytes) return true
     const now = this.misses >>> 0
     const since = (now - parent.missedAt[ordinal]!) >>> 0
     parent.missedAt[ordinal] = now
-    return since <= Math.max(LEAST_WANTED, this.#ring.length >>> WANTED_SHIFT)
+    if (since <= Math.max(LEAST_WANTED, this.#ring.length >>> WANTED_SHIFT)) return true
+    this.#unwanted = (this.#unwanted + 1) % KEPT_ALL_THE_SAME
+    return this.#unwanted === 0
   }
 
   async #load(
@@ -303,8 +323,7 @@ export class BlockCache {
 
 /** Where a block is looked at before it is known whether it stays. */
 function intoOutput(bytes: number): Uint8Array {
-  const workspace = sharedWorkspace()
-  return bytes <= workspace.capacity ? workspace.outputBytes : unzeroed(bytes)
+  return workspaceFor(bytes).outputBytes
 }
 
 function parseStored(
@@ -320,7 +339,7 @@ function parseStored(
   try {
     return parse(raw, envelopeRawBytes(bytes, storedBytes))
   } catch (error) {
-    if (error instanceof SiltstoneError) throw error
+    if (error instanceof SiltstoneError || isOutOfMemory(error)) throw error
     throw corruption(path, offset, 'a block is not well-formed', error)
   }
 }

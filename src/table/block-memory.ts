@@ -5,8 +5,8 @@ import { unzeroed } from '../bytes/compression.js'
 const CLASS_BYTES = 128
 // Larger blocks are rare, and their memory is worth giving back.
 const LARGEST_BYTES = 64 * 1024
-// A miss drops what it needs room for just before it takes memory, so a handful is enough.
-const KEPT_PER_CLASS = 16
+// What a miss drops is what the next one takes, so a handful is enough. It is memory beside the cache's cap.
+const KEPT_BYTES = 512 * 1024
 
 /**
  * Memory of dropped blocks for the next ones. A cache that is full takes as many blocks in as it drops, and allocating and
@@ -15,20 +15,31 @@ const KEPT_PER_CLASS = 16
 export class BlockMemory {
   /** By size, in steps of CLASS_BYTES. */
   readonly #free: Uint8Array[][] = []
+  #freeBytes = 0
 
   /** Memory for at least so many bytes. Bound, because it is handed on as a function. */
   readonly take = (bytes: number): Uint8Array => {
     if (bytes > LARGEST_BYTES) return unzeroed(bytes)
     const size = Math.ceil(bytes / CLASS_BYTES)
-    return this.#free[size]?.pop() ?? unzeroed(size * CLASS_BYTES)
+    const free = this.#free[size]?.pop()
+    if (free === undefined) return unzeroed(size * CLASS_BYTES)
+    this.#freeBytes -= free.length
+    return free
   }
 
   /** Requires: nobody reads from it any more. */
   give(memory: Uint8Array): void {
     const size = memory.length / CLASS_BYTES
     if (!Number.isInteger(size) || memory.length > LARGEST_BYTES) return
+    // Where sizes change, what is kept is of those that came before: it goes, and the new ones are kept.
+    if (this.#freeBytes + memory.length > KEPT_BYTES) this.#forget()
     while (this.#free.length <= size) this.#free.push([])
-    const free = this.#free[size]!
-    if (free.length < KEPT_PER_CLASS) free.push(memory)
+    this.#free[size]!.push(memory)
+    this.#freeBytes += memory.length
+  }
+
+  #forget(): void {
+    this.#free.length = 0
+    this.#freeBytes = 0
   }
 }

@@ -1,7 +1,7 @@
 import type { Allocate } from '../bytes/compression.js'
 import type { Found } from '../bytes/cursor.js'
 import { getU32, getU64, putU32, putU64, putVarint, VarintReader } from '../bytes/integers.js'
-import { Assembly, sharedWorkspace, Workspace } from '../bytes/workspace.js'
+import { Assembly, isPassing, workspaceFor } from '../bytes/workspace.js'
 import { KIND_PUT_EXPIRING } from '../log/operation.js'
 import { ENTRIES_CODE } from './entries-code.js'
 import { Resident } from './resident.js'
@@ -199,6 +199,8 @@ export class DataBlock extends Resident {
   readonly entriesEnd: number
   readonly restartCount: number
   readonly basePosition: number
+  /** It stands at the beginning of `bytes`, and takes so many of them. */
+  readonly length: number
   bytes: Uint8Array
   /** How often a key was looked for in it without an index. */
   searches = 0
@@ -209,6 +211,7 @@ export class DataBlock extends Resident {
     super(end)
     if (end < TAIL_BYTES) throw new Error('a block is shorter than its tail')
     this.bytes = bytes
+    this.length = end
     this.restartCount = getU32(bytes, end - 4)
     this.basePosition = getU64(bytes, end - TAIL_BYTES)
     this.entriesEnd = end - TAIL_BYTES - this.restartCount * 4
@@ -218,12 +221,12 @@ export class DataBlock extends Resident {
   }
 
   override settle(allocate: Allocate): void {
-    if (this.bytes.buffer !== sharedWorkspace().memory.buffer) return
-    const end = this.entriesEnd + this.restartCount * 4 + TAIL_BYTES
-    const memory = allocate(end)
-    memory.set(this.bytes.subarray(0, end))
+    if (!isPassing(this.bytes)) return
+    const { length } = this
+    const memory = allocate(length)
+    memory.set(this.bytes.subarray(0, length))
     this.bytes = memory
-    this.memoryBytes += memory.length - end
+    this.memoryBytes += memory.length - length
   }
 
   /** Where a group of entries begins; for the number behind the last one, where the entries end. */
@@ -234,11 +237,9 @@ export class DataBlock extends Resident {
 
 /** Walks all entries once and holds every length to what is there. */
 function checkEntries(block: DataBlock, end: number): void {
-  const shared = sharedWorkspace()
-  const workspace = end <= shared.capacity ? shared : new Workspace(end)
-  const code = workspace === shared ? entries.exports : entries.in(workspace)
+  const workspace = workspaceFor(end)
   const at = workspace.place(block.bytes, 0, end)
-  const outcome = code.checkEntries(at, at + block.entriesEnd, block.restartCount)
+  const outcome = entries.in(workspace).checkEntries(at, at + block.entriesEnd, block.restartCount)
   if (outcome !== 0) throw new Error(WRONG[outcome])
 }
 

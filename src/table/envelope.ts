@@ -1,5 +1,5 @@
 import { type Allocate, compressionWithId } from '../bytes/compression.js'
-import { corruption, SiltstoneError } from '../bytes/errors.js'
+import { corruption, isOutOfMemory, SiltstoneError } from '../bytes/errors.js'
 import { blockHash } from '../bytes/hash.js'
 import { getU32, putU32 } from '../bytes/integers.js'
 
@@ -47,9 +47,9 @@ export function isSealed(bytes: Uint8Array, start: number, end: number, fileNumb
 }
 
 /**
- * The block inside an envelope that stands at `[start, end)` and came from `offset`, verified and decompressed, in memory of
- * its own; `envelopeRawBytes` says how much of that it is. With `keep`, `bytes` hold nothing but this envelope and
- * are given away: an uncompressed block then stays where it is.
+ * The block inside an envelope that stands at `[start, end)` and came from `offset`, verified and decompressed into what `allocate` gave;
+ * `envelopeRawBytes` says how much of that it is. With `keep`, `bytes` hold nothing but this envelope and are given away: an
+ * uncompressed block then stays where it is.
  */
 export function openEnvelope(
   bytes: Uint8Array,
@@ -78,7 +78,7 @@ export function openEnvelope(
   try {
     return compression.decompress(bytes, start, payloadEnd, rawBytes, allocate)
   } catch (error) {
-    if (error instanceof SiltstoneError) throw error
+    if (error instanceof SiltstoneError || isOutOfMemory(error)) throw error
     throw corruption(path, offset, 'a block does not decompress', error)
   }
 }

@@ -25,46 +25,58 @@ export class ReadAhead {
   #lastFrom = -1
   #lastTo = -1
 
-  /** Fills the beginning of `target` with a block of `partition`. */
-  readSync(file: TableFile, target: Uint8Array, length: number, offset: number, partition: IndexNode): void {
-    const end = offset + length
-    const goesOn = offset === this.#lastTo
-    const goesBack = end === this.#lastFrom
-    this.#lastFrom = offset
-    this.#lastTo = end
-    this.#inARow = goesOn || goesBack ? this.#inARow + 1 : 0
-    if (offset < this.#from || end > this.#to) {
-      if (this.#inARow < PATIENCE || length > MOST_BYTES) {
-        this.#next = FIRST_BYTES
-        file.readSync(target, length, offset)
-        return
-      }
-      if (!this.#read(file, length, offset, goesOn, partition)) {
-        file.readSync(target, length, offset)
-        return
-      }
-    }
-    target.set(this.#bytes!.subarray(offset - this.#from, end - this.#from))
+  /** Whether a block was read with one before it. */
+  has(length: number, offset: number): boolean {
+    return this.#bytes !== undefined && offset >= this.#from && offset + length <= this.#to
   }
 
-  /** Whether that went well: what lies beside a block may be damaged, which is nothing to whoever wants the block. */
-  #read(file: TableFile, length: number, offset: number, goesOn: boolean, partition: IndexNode): boolean {
+  /** Fills the beginning of `target` with a block. Requires: `has`. */
+  take(target: Uint8Array, length: number, offset: number): void {
+    this.#follow(length, offset)
+    target.set(this.#bytes!.subarray(offset - this.#from, offset - this.#from + length))
+  }
+
+  /** Reads a block of `partition` into the beginning of `target`, and others beside it where that pays; returns how many bytes. */
+  readSync(file: TableFile, target: Uint8Array, length: number, offset: number, partition: IndexNode): number {
+    const isForwards = this.#follow(length, offset)
+    if (this.#inARow >= PATIENCE && length <= MOST_BYTES) {
+      const read = this.#readMore(file, length, offset, isForwards, partition)
+      if (read > 0) {
+        target.set(this.#bytes!.subarray(offset - this.#from, offset - this.#from + length))
+        return read
+      }
+    }
+    this.#next = FIRST_BYTES
+    return file.readSync(target, length, offset)
+  }
+
+  /** Notes where the walk is; whether it goes forwards. */
+  #follow(length: number, offset: number): boolean {
+    const isForwards = offset === this.#lastTo
+    const isBackwards = offset + length === this.#lastFrom
+    this.#lastFrom = offset
+    this.#lastTo = offset + length
+    this.#inARow = isForwards || isBackwards ? this.#inARow + 1 : 0
+    return isForwards
+  }
+
+  /** How many bytes were read; none where that failed: what lies beside a block may be damaged, and nobody asked for it. */
+  #readMore(file: TableFile, length: number, offset: number, isForwards: boolean, partition: IndexNode): number {
     const end = offset + length
     const wanted = Math.max(this.#next, length)
     this.#next = Math.min(MOST_BYTES, wanted * 2)
-    const from = goesOn ? offset : Math.max(partition.childOffset(0), end - wanted)
-    const to = goesOn ? Math.min(partition.childOffset(partition.count), offset + wanted) : end
+    const from = isForwards ? offset : Math.max(partition.childOffset(0), end - wanted)
+    const to = isForwards ? Math.min(partition.childOffset(partition.count), offset + wanted) : end
     if (this.#bytes === undefined || this.#bytes.length < to - from) this.#bytes = unzeroed(wanted)
     // Should this fail, nothing stands there any more.
     this.#from = this.#to = 0
     try {
       file.readSync(this.#bytes, to - from, from)
     } catch {
-      this.#next = FIRST_BYTES
-      return false
+      return 0
     }
     this.#from = from
     this.#to = to
-    return true
+    return to - from
   }
 }

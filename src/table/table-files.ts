@@ -106,8 +106,8 @@ export class TableFile {
     }
   }
 
-  /** Fills `target` up to `length`; a file that ends before is damaged. */
-  readSync(target: Uint8Array, length: number, offset: number): void {
+  /** Fills `target` up to `length`, which is returned; a file that ends before is damaged. */
+  readSync(target: Uint8Array, length: number, offset: number): number {
     const handle = this.#open()
     for (let done = 0; done < length; ) {
       let step: number
@@ -119,6 +119,7 @@ export class TableFile {
       if (step === 0) throw corruption(this.path, offset + done, 'the file ends here, in the middle of a block')
       done += step
     }
+    return length
   }
 
   /** The same on the thread pool. */

@@ -1,5 +1,5 @@
 import { compareKeys } from '../bytes/compare.js'
-import { SiltstoneError } from '../bytes/errors.js'
+import { isOutOfMemory, SiltstoneError } from '../bytes/errors.js'
 import { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { FileNumber } from '../bytes/units.js'
 import { DataBlock } from './block.js'
@@ -101,6 +101,7 @@ export class TableSalvage implements BlockWalk {
     } catch (error) {
       // This Node cannot read it, another one can: then it is not to be given up.
       if (error instanceof SiltstoneError && error.code === 'SILT_NOT_SUPPORTED') throw error
+      if (isOutOfMemory(error)) throw error
       return undefined
     }
   }

@@ -166,12 +166,12 @@ export class Table implements BlockSource, BlockWalk {
   }
 
   /** A walk over the newest version below `limit` of every key, both ways. */
-  cursor(limit: Position, mode: CacheMode = 'pass'): TableCursor {
+  cursor(limit: Position, mode: 'pass' | 'skip' = 'pass'): TableCursor {
     return new TableCursor(this, limit, this.properties.maxPosition, mode)
   }
 
   /** A walk over every version of every key, forwards only, as compaction reads. */
-  versionCursor(mode: CacheMode = 'skip'): TableCursor {
+  versionCursor(mode: 'pass' | 'skip' = 'skip'): TableCursor {
     return new TableCursor(this, undefined, this.properties.maxPosition, mode)
   }
 

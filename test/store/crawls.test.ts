@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Database, open } from '../../src/index.js'
+import { ManualClock } from '../simulation/manual-clock.js'
 
 const COUNT = 10_000
 
@@ -50,6 +51,39 @@ describe('a scan that passes thousands of deletions', () => {
     for (let i = 0; i < 10; i++) expect(first()).toBe(key(8000))
     await db.idle()
     expect(db.stats().levels.reduce((sum, each) => sum + each.tables, 0)).toBeLessThanOrEqual(2)
+  })
+
+  it('asks for none because of deletions elsewhere', async () => {
+    using snapshot = db.snapshot()
+    deleteFirst(6000)
+    await db.flush()
+    const flushed = entries()
+    for (let i = 0; i < 5000; i++) db.delSync(key(COUNT + i))
+    expect(first()).toBe(key(6000))
+    await db.idle()
+    expect(entries()).toEqual(flushed)
+    expect(await snapshot.has(key(0))).toBe(true)
+  })
+
+  it('does not ask again at once when it did not help', async () => {
+    const clock = new ManualClock()
+    await using db = await open(':memory:', { clock, writeBufferBytes: 4 * 1024 * 1024 })
+    for (let i = 0; i < COUNT; i++) db.putSync(key(i), 'x')
+    await db.compact()
+    using _ = db.snapshot()
+    let deleted = 0
+    const onDisk = async (): Promise<number> => {
+      for (const end = deleted + 5000; deleted < end; deleted++) db.delSync(key(deleted))
+      const scan = db.keys()
+      scan.nextManySync(1)
+      scan.close()
+      await db.idle()
+      return db.stats().levels.reduce((sum, each) => sum + each.tombstones, 0)
+    }
+    expect(await onDisk()).toBe(5000)
+    expect(await onDisk()).toBe(5000)
+    clock.advance(1000)
+    expect(await onDisk()).toBe(15_000)
   })
 
   it('leaves a few where they are', async () => {

@@ -93,6 +93,24 @@ test('in a full cache a block is kept when it is missed a second time soon, and 
   expect(misses(twice.at(-1)!)).toBe(0)
 })
 
+test('what is read in rounds is kept in the end, however full the cache was', () => {
+  const many = Array.from({ length: 20_000 }, (_, i) => put(`key ${String(i).padStart(6, '0')}`, i + 1, `value ${i}`))
+  const files = new TestFiles()
+  writeTable(files, many)
+  const { table, cache } = openTable(files, { cacheBytes: 400_000 })
+  const round = (from: number, to: number): number => {
+    const before = cache.stats().misses
+    // About one key of every block.
+    for (let i = from; i < to; i += 20) find(table, many[i]!.key)
+    return cache.stats().misses - before
+  }
+  round(5000, 20_000)
+  round(5000, 20_000)
+  expect(round(0, 4000)).toBeGreaterThan(100)
+  for (let i = 0; i < 60; i++) round(0, 4000)
+  expect(round(0, 4000)).toBe(0)
+})
+
 test('what a lookup found is right though its block is not kept, and the one before it neither', () => {
   const { table } = openTable(written(), { cacheBytes: 0 })
   for (const entry of entries) expect(find(table, entry.key)).toEqual(entry)

@@ -60,3 +60,27 @@ test('damage ahead is no trouble to a walk before it comes there', () => {
   }).toThrow(expect.objectContaining({ code: 'SILT_CORRUPTION' }))
   expect(count).toBe(entries.filter(({ key }) => partition.find(key, 0, key.length) < lost).length)
 })
+
+test('what was read ahead is not waited for again, though the disk has become slow', () => {
+  const files = written()
+  const { table, cache } = openTable(files)
+  cache.blocking = false
+  const cursor = table.cursor(Number.MAX_SAFE_INTEGER)
+  cursor.seekToFirst()
+  let count = 1
+  // Until several blocks are read with one call; that call is slow.
+  const bytesRead = (): number => files.syncReads
+  for (let reads = bytesRead(), inARow = 0; inARow < 3; count++) {
+    cursor.next()
+    if (bytesRead() === reads) continue
+    reads = bytesRead()
+    if (++inARow === 2) files.readMs = 50
+  }
+  const { misses } = cache.stats()
+  expect(() => {
+    for (; ; count++) cursor.next()
+  }).toThrow()
+  // The blocks behind the slow one came from memory before one had to be asked for.
+  expect(cache.stats().misses - misses).toBeGreaterThan(1)
+  expect(count).toBeLessThan(entries.length)
+})

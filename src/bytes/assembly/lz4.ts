@@ -19,8 +19,9 @@ const SHORTEST_MATCH: usize = 4
 const LAST_LITERALS: usize = 5
 const LAST_MATCH_DISTANCE: usize = 12
 const FARTHEST_MATCH: usize = 0xffff
-/** What one step of a copy moves. */
+/** What one step of a copy moves, in two halves. Without SIMD, which not every processor has, and hardly slower. */
 const WIDE: usize = 16
+const HALF: usize = 8
 /** Room that a sequence needs beside its literals and what its lengths take in whole 255s. */
 const SEQUENCE_SLACK: usize = 8
 
@@ -135,7 +136,8 @@ function putLength(out: usize, rest: usize): usize {
 /** Copies in wide steps, and so up to WIDE - 1 bytes over the end. */
 function copyWide(from: usize, to: usize, toEnd: usize): void {
   while (to < toEnd) {
-    v128.store(to, v128.load(from))
+    store<u64>(to, load<u64>(from))
+    store<u64>(to, load<u64>(from, HALF), HALF)
     from += WIDE
     to += WIDE
   }
@@ -158,6 +160,7 @@ export function decompress(at: usize, end: usize, target: usize, targetEnd: usiz
         if (at >= end) return LENGTH_IS_CUT
         more = load<u8>(at++)
         literals += more
+        if (literals > targetEnd - out) return LITERALS_RUN_OVER
       }
     }
     if (literals > end - at || literals > targetEnd - out) return LITERALS_RUN_OVER
@@ -178,15 +181,16 @@ export function decompress(at: usize, end: usize, target: usize, targetEnd: usiz
         if (at >= end) return LENGTH_IS_CUT
         more = load<u8>(at++)
         match += more
+        if (match > targetEnd - out) return MATCH_RUNS_OVER
       }
     }
     if (distance === 0 || distance > out - target) return MATCH_BEGINS_BEFORE
     if (match > targetEnd - out) return MATCH_RUNS_OVER
     const matchEnd = out + match
     let stride = distance
-    if (distance < WIDE) {
-      // A run repeats with every multiple of its distance too: once WIDE bytes of it stand there, it goes on in wide steps.
-      while (stride < WIDE) stride += distance
+    if (distance < HALF) {
+      // A run repeats with every multiple of its distance too: once HALF a step of it stands there, it goes on in wide steps.
+      while (stride < HALF) stride += distance
       const wideFrom = min<usize>(out + stride, matchEnd)
       for (; out < wideFrom; out++) store<u8>(out, load<u8>(out - distance))
     }

@@ -54,7 +54,8 @@ export function checkEntries(start: usize, entriesEnd: usize, restartCount: u32)
       at = varintEnd
     }
     if (entryAt === restartAt) {
-      if (shared !== 0) return RESTART_SHARES
+      // Whoever looks for a restart point takes this for one byte.
+      if (load<u8>(entryAt) !== 0) return RESTART_SHARES
       nextRestart++
       restartAt = nextRestart === restartCount ? entriesEnd : start + load<u32>(entriesEnd + (nextRestart << 2))
       if (restartAt <= entryAt) return RESTARTS_DO_NOT_ASCEND
