@@ -206,7 +206,7 @@ export class Engine {
 
   /** Waits by the store's clock; the process stays for it. */
   pause(ms: number): Promise<void> {
-    if (ms === 0) return this.turn.next()
+    if (ms === 0) return this.turn.alone()
     return keepAlive(new Promise((resolve) => this.clock.after(ms, resolve)))
   }
 

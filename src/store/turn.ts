@@ -38,4 +38,14 @@ export class Turn {
     })
     return this.coming
   }
+
+  /** The same for one alone, behind those who asked before: who conflicts with others is not to come back together with them. */
+  alone(): Promise<void> {
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.turned()
+        resolve()
+      })
+    })
+  }
 }
