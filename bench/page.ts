@@ -49,10 +49,12 @@ export function benchmarksPage(report: Report, pictures: readonly string[]): str
     `All get a cache of ${figure(settings.cacheBytes, 'bytes')} and a write buffer of ${figure(settings.writeBufferBytes, 'bytes')}, as far as they can be told.`,
     '',
     ...report.peers.map((peer) => `* **${peer.name}** ${peer.version}: ${peer.settings.join(', ')}`),
-    ...report.missing.map(
-      ({ peer, scenario, reason }) =>
-        `* ${peer} is missing${scenario === undefined ? '' : ` in '${scenario}'`}: ${reason}`,
-    ),
+    ...[
+      ...grouped(
+        report.missing,
+        ({ peer, scenario }) => `${peer} is missing${scenario === undefined ? '' : ` in '${scenario}'`}`,
+      ),
+    ].map(([what, [first]]) => `* ${what}: ${first!.reason}`),
     '',
     ...pictures.flatMap((name) => [`![${ALTERNATIVES[name.split(/[-.]/)[0]!]}](${PICTURES}/${name})`, '']),
     ...scenarioTables(report),
