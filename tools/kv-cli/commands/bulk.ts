@@ -37,7 +37,7 @@ function importing(): Command {
     "bring in the entries of a file, of standard input ('-') or of a LevelDB directory; one that was interrupted goes on where it was",
     'kv-cli import users.ndjson',
     'kv-cli export | kv-cli import - --db ./copy',
-    'kv-cli import ./old-leveldb --db ./data',
+    'kv-cli import ./old-leveldb --db ./store',
   )
   made
     .option('--format <format>', 'ndjson or tsv (default: by the name of the file, else ndjson)')
