@@ -9,7 +9,7 @@ describe('a queue over hours of simulated time', () => {
   it('loses nothing, does nothing twice or too early, and counts right, whenever its process is killed or the power goes', {
     timeout: 0,
   }, async () => {
-    const told = { hours: 0, deaths: 0, sent: 0, done: 0, died: 0, expired: 0, ticks: 0 }
+    const told = { hours: 0, deaths: 0, sent: 0, done: 0, died: 0, expired: 0, ticks: 0, heldTicks: 0 }
     await withSeeds(ROUNDS || 4, async (random, seed) => {
       // The jitter of the backoff has to come again with the seed.
       const chance = vi.spyOn(Math, 'random').mockImplementation(() => random.fraction())
