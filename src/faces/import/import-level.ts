@@ -1,3 +1,4 @@
+import { AbstractLevel } from 'abstract-level'
 import type { Cursor } from '../../bytes/cursor.js'
 import { invalid, SiltstoneError } from '../../bytes/errors.js'
 import type { BatchOperation } from '../../store/batch.js'
@@ -6,6 +7,7 @@ import { Keyspace } from '../../store/keyspace.js'
 import { checkSizes } from '../../store/operations.js'
 import { checked, flag, handler, signal, whole } from '../../store/options.js'
 import type { TreeState } from '../../store/tree-state.js'
+import { SiltstoneLevel } from '../level/level.js'
 import { EntryDigest, isSame, NOTHING, type Sum } from './entry-digest.js'
 import { type ImportMarks, importMarks } from './import-marks.js'
 import { type BatchLimits, batchesOf, checkSource, type LevelEntry, type LevelSource } from './level-source.js'
@@ -64,7 +66,7 @@ const underWay = new WeakSet<TreeState>()
  * keyspace holds is moved into tables, read back, and compared by count and checksum with what the source gave: `SILT_MISMATCH` if it
  * differs. What has resolved survives a loss of power.
  *
- * A keyspace that is not empty is refused with `SILT_EXISTS` unless `replace` is said. Nobody else may write to it meanwhile. What is
+ * A keyspace that is not empty is refused with `SILT_EXISTS` unless `replace` is said; a `SiltstoneLevel` is not read into what it stands on. Nobody else may write to it meanwhile. What is
  * written to the source meanwhile does not come over. Declare indexes of the keyspace afterwards: those that are there do not hear of it.
  *
  * @example
@@ -85,6 +87,11 @@ export async function importLevel<K, V>(
   db.engine.checkOpen()
   db.engine.checkWritable()
   const { state } = db
+  if (isBelow(source, db)) {
+    throw invalid(
+      `The source is what ${placeOf(db)} holds already; import into another keyspace, or from another database`,
+    )
+  }
   if (underWay.has(state)) throw invalid(`There is an import into ${placeOf(db)} under way; await that one`)
   underWay.add(state)
   try {
@@ -92,6 +99,15 @@ export async function importLevel<K, V>(
   } finally {
     underWay.delete(state)
   }
+}
+
+/** Whether a `SiltstoneLevel`, or a sublevel of one, stands on that keyspace. */
+function isBelow(source: LevelSource, db: { readonly state: TreeState }): boolean {
+  let level: unknown = source
+  while (level instanceof AbstractLevel && !(level instanceof SiltstoneLevel)) {
+    level = (level as { parent?: unknown }).parent
+  }
+  return level instanceof SiltstoneLevel && level.status === 'open' && level.db.state === db.state
 }
 
 /** An import under way. */

@@ -150,6 +150,25 @@ describe('importLevel', () => {
   })
 })
 
+describe('a SiltstoneLevel', () => {
+  it('is not read into what it stands on, nor is a sublevel of it, and loses nothing', async () => {
+    const level = new SiltstoneLevel<string, string>(scratchDirectory())
+    await level.open()
+    await level.put('a', '1')
+    await level.sublevel('sub').sublevel('deep').put('b', '2')
+    for (const source of [level, level.sublevel('sub').sublevel('deep')] as unknown as LevelSource[]) {
+      await expect(importLevel(source, level.db, { replace: true })).rejects.toMatchObject({
+        code: 'SILT_INVALID_ARGUMENT',
+        message: expect.stringContaining('import into another keyspace'),
+      })
+    }
+    expect((await level.keys().all()).length).toBe(2)
+    const { entries } = await importLevel(level as unknown as LevelSource, level.db.keyspace('copy'))
+    expect(entries).toBe(2)
+    await level.close()
+  })
+})
+
 describe('a keyspace that is not empty', () => {
   it('is refused, and what it holds is left alone', async () => {
     const directory = scratchDirectory()
