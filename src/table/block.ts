@@ -1,9 +1,8 @@
 import type { Allocate } from '../bytes/compression.js'
 import type { Found } from '../bytes/cursor.js'
 import { getU32, getU64, putU32, putU64, putVarint, VarintReader } from '../bytes/integers.js'
-import { Assembly, isPassing, workspaceFor } from '../bytes/workspace.js'
-import { KIND_PUT_EXPIRING } from '../log/operation.js'
-import { ENTRIES_CODE } from './entries-code.js'
+import { isPassing } from '../bytes/workspace.js'
+import { KIND_PUT_EXPIRING, LONGEST_KEY_BYTES } from '../log/operation.js'
 import { Resident } from './resident.js'
 
 /*
@@ -31,7 +30,7 @@ import { Resident } from './resident.js'
  * nothing. Restart points are entries that share nothing; they come every `restartInterval` entries, but only where the key
  * changes. So the newest version of a key is what a search for the key finds, and no search needs to look back.
  *
- * Invariant: a `DataBlock` is checked from end to end when it is made (0.1 us for 4 KiB). Afterwards every length in it is
+ * Invariant: a `DataBlock` is checked from end to end when it is made (0.2 us for 4 KiB). Afterwards every length in it is
  * known to fit, and neither search nor cursor checks bounds, however the bytes came about.
  */
 
@@ -175,24 +174,6 @@ export interface BlockIndex {
   readonly cells: Int32Array
 }
 
-interface Entries {
-  checkEntries(start: number, entriesEnd: number, restartCount: number): number
-}
-
-const entries = new Assembly<Entries>(ENTRIES_CODE)
-
-const WRONG = [
-  '',
-  'a restart point shares bytes of a key',
-  'restart points do not ascend',
-  'a restart point is not at an entry',
-  'an entry is of no known kind',
-  'an entry shares more bytes than the key before it has',
-  'a key is longer than any key',
-  'an entry runs over the end of its block',
-  'a restart point is behind the entries',
-]
-
 /** A block in memory, checked. */
 export class DataBlock extends Resident {
   /** Where the entries end and the restart offsets begin. */
@@ -217,7 +198,7 @@ export class DataBlock extends Resident {
     this.entriesEnd = end - TAIL_BYTES - this.restartCount * 4
     if (this.restartCount === 0 || this.entriesEnd <= 0) throw new Error('a block has no believable number of restarts')
     if (!Number.isSafeInteger(this.basePosition)) throw new Error('a block has no believable base position')
-    checkEntries(this, end)
+    checkEntries(this)
   }
 
   override settle(allocate: Allocate): void {
@@ -236,11 +217,45 @@ export class DataBlock extends Resident {
 }
 
 /** Walks all entries once and holds every length to what is there. */
-function checkEntries(block: DataBlock, end: number): void {
-  const workspace = workspaceFor(end)
-  const at = workspace.place(block.bytes, 0, end)
-  const outcome = entries.in(workspace).checkEntries(at, at + block.entriesEnd, block.restartCount)
-  if (outcome !== 0) throw new Error(WRONG[outcome])
+function checkEntries(block: DataBlock): void {
+  const bytes = block.bytes
+  const end = block.entriesEnd
+  let at = 0
+  let keyLength = 0
+  let nextRestart = 0
+  let restartAt = block.restart(0)
+  while (at < end) {
+    let shared = bytes[at]!
+    let unshared = bytes[at + 1]!
+    let valueLength = bytes[at + 2]!
+    const entryAt = at
+    if ((shared | unshared | valueLength) < 128) {
+      at += 3
+    } else {
+      shared = varint.read(bytes, at)
+      unshared = varint.read(bytes, varint.end)
+      valueLength = varint.read(bytes, varint.end)
+      at = varint.end
+    }
+    if (entryAt === restartAt) {
+      // Whoever looks for a restart point takes this for one byte.
+      if (bytes[entryAt] !== 0) throw new Error('a restart point shares bytes of a key')
+      nextRestart++
+      restartAt = block.restart(nextRestart)
+      if (restartAt <= entryAt) throw new Error('restart points do not ascend')
+    } else if (entryAt > restartAt || nextRestart === 0) {
+      throw new Error('a restart point is not at an entry')
+    }
+    const head = bytes[at]!
+    const kind = head & KIND_BITS
+    if (head >= 128 || kind === 0) throw new Error('an entry is of no known kind')
+    if (shared > keyLength) throw new Error('an entry shares more bytes than the key before it has')
+    keyLength = shared + unshared
+    if (keyLength > LONGEST_KEY_BYTES) throw new Error('a key is longer than any key')
+    at += 1 + (head >>> POSITION_BYTES_SHIFT) + (kind === KIND_PUT_EXPIRING ? EXPIRY_BYTES : 0) + unshared + valueLength
+    if (at > end) throw new Error('an entry runs over the end of its block')
+  }
+  if (nextRestart !== block.restartCount) throw new Error('a restart point is behind the entries')
 }
 
 export function entryKind(head: number): number {
