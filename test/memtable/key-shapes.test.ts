@@ -15,6 +15,8 @@ const shapes: Record<string, (random: SeededRandom, i: number) => string> = {
   'keys that agree for 300 bytes': (random) => 'h'.repeat(300) + text(random.bytes(random.below(4))),
   'keys that part at different depths': (random) =>
     'deep'.repeat(random.below(40)) + random.pick(['', 'a', '\xff', '\0']),
+  'keys that agree for about as many bytes as a node keeps of its prefix': (random) =>
+    `${'p'.repeat(13 + random.below(6))}${text(random.bytes(random.below(3)))}`,
   'keys that begin one another and go on with zeros': (random) =>
     random.pick(['', 'a', 'ab', 'abcd']) + '\0'.repeat(random.below(12)),
   'keys of 0x00, 0x7f, 0x80 and 0xff': (random) =>
@@ -94,6 +96,21 @@ describe('an empty memtable', () => {
     cursor.seekBefore(key('a'), 0, 1)
     expect(cursor.valid).toBe(false)
   })
+})
+
+describe('tens of thousands of keys of every shape', () => {
+  it('are found and walked, whatever prefixes their nodes come to share and to lose', () =>
+    withSeeds(2, (random) => {
+      const model = new Modelled(16 << 20)
+      const makers = Object.values(shapes)
+      for (let i = 0; i < 30_000; i++) model.put(random.pick(makers)(random, i))
+      // A group of its own that parts only behind a long prefix, between keys that have none of it.
+      for (let i = 0; i < 10_000; i++) model.put(`m${'group/'.repeat(4)}${random.below(1_000_000)}`)
+      const { memtable } = model
+      expect(forward(memtable.cursor(NOW))).toEqual(model.stateAt(NOW))
+      const misses = model.keys.filter((name) => lookup(memtable, name, NOW)?.position === undefined)
+      expect(misses).toEqual([])
+    }))
 })
 
 describe('a million entries', () => {
