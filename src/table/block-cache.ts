@@ -1,11 +1,13 @@
-import type { Allocate } from '../bytes/compression.js'
+import { type Allocate, LZ4_ID } from '../bytes/compression.js'
 import { corruption, isOutOfMemory, SiltstoneError } from '../bytes/errors.js'
 import { Latency } from '../bytes/latency.js'
+import { lz4Decompress } from '../bytes/lz4.js'
 import { workspaceFor } from '../bytes/workspace.js'
 import { DataBlock } from './block.js'
 import { BlockMemory } from './block-memory.js'
-import { envelopeRawBytes, openEnvelope } from './envelope.js'
+import { ENVELOPE_BYTES, envelopeCodec, envelopeRawBytes, openEnvelope } from './envelope.js'
 import type { IndexNode } from './index-node.js'
+import { PackedBlocks } from './packed-blocks.js'
 import type { ReadAhead } from './read-ahead.js'
 import { ReadPace } from './read-pace.js'
 import type { Resident } from './resident.js'
@@ -32,6 +34,8 @@ export interface BlockCacheStats {
   readonly evictions: number
   /** In use, what V8 keeps around the blocks included. */
   readonly bytes: number
+  /** Of these, what holds blocks in the form in which they stand in their files. */
+  readonly packedBytes: number
   readonly capBytes: number
 }
 
@@ -42,6 +46,18 @@ const WANTED_SHIFT = 3
 const LEAST_WANTED = 2
 /** Of so many that are not, one is kept. */
 const KEPT_ALL_THE_SAME = 16
+
+/** The cap in segments of packed blocks; a cache whose segments would be smaller than the least has none. */
+const SEGMENTS = 256
+const LEAST_SEGMENT_BYTES = 16 * 1024
+/** How many steps the hand takes for room where packed blocks could make room as well. */
+const STEPS_FOR_A_BLOCK = 16
+const STEPS_FOR_A_SEGMENT = 2048
+/**
+ * A block takes the place of two packed ones, and to find it as it is saves a tenth of what a miss costs: it is worth it if it is used so many times
+ * as often as they are.
+ */
+const USES_WORTH_TWO = 8
 
 /**
  * Thrown where a block is not in memory, the disk is slow and this thread must not wait for it. Not an `Error`: on a cold store it
@@ -89,10 +105,17 @@ export class BlockCache {
   readonly #now: () => number
   readonly #pace = new ReadPace()
   readonly #memory = new BlockMemory()
+  readonly #packed: PackedBlocks | undefined
   #bytes = 0
   #evictions = 0
   #loads = 0
   #unwanted = 0
+  /** Whether the last segment of packed blocks had to be taken from others of them. */
+  #isTight = false
+  /** How often a block was used since the hand last passed, to stay. */
+  #leastUses = 1
+  /** Whether the last walk of the hand dropped anything. */
+  #hasEvicted = false
   /** Evicted residents leave holes, filled by the next ones: what is new stands just behind the hand. */
   readonly #ring: (Resident | undefined)[] = []
   readonly #holes: number[] = []
@@ -103,6 +126,8 @@ export class BlockCache {
   constructor(capBytes: number, now: () => number = () => performance.now()) {
     this.capBytes = capBytes
     this.#now = now
+    const segmentBytes = capBytes / SEGMENTS
+    if (segmentBytes >= LEAST_SEGMENT_BYTES) this.#packed = new PackedBlocks(2 ** Math.floor(Math.log2(segmentBytes)))
   }
 
   stats(): BlockCacheStats {
@@ -111,6 +136,7 @@ export class BlockCache {
       misses: this.misses,
       evictions: this.#evictions,
       bytes: this.#bytes,
+      packedBytes: this.#packed === undefined ? 0 : this.#packed.segmentCount * this.#packed.segmentBytes,
       capBytes: this.capBytes,
     }
   }
@@ -160,10 +186,51 @@ export class BlockCache {
     if (isAhead) ahead.take(bytes, storedBytes, offset)
     else this.#read(source, bytes, storedBytes, offset, parent, ahead)
     const resident = parseStored(source, bytes, storedBytes, offset, parse, intoOutput)
-    if (mode === 'keep' && resident instanceof DataBlock && !this.#isWanted(parent, ordinal, resident)) return resident
+    if (resident instanceof DataBlock && mode !== 'skip' && this.#canPack(parent, bytes, storedBytes)) {
+      this.#admit(parent, ordinal, resident, mode, bytes, storedBytes, ahead)
+      return resident
+    }
+    const isFull = resident instanceof DataBlock && !this.#hasRoom(resident)
+    if (mode === 'keep' && isFull && !this.#isWanted(parent, ordinal, WANTED_SHIFT)) return resident
     resident.settle(this.#memory.take)
     if (mode !== 'skip') this.#insert(parent, ordinal, resident, mode === 'keep')
     return resident
+  }
+
+  /** Takes in a block that was missed and can be packed. */
+  #admit(
+    parent: Resident,
+    ordinal: number,
+    block: DataBlock,
+    mode: 'keep' | 'pass',
+    stored: Uint8Array,
+    storedBytes: number,
+    ahead: ReadAhead | undefined,
+  ): void {
+    const isLookup = mode === 'keep'
+    if (isLookup || (ahead?.isRunning !== true && !this.#hasRoom(block))) {
+      if (!this.#isTight || this.#isWanted(parent, ordinal, 0)) this.#pack(parent, ordinal, stored, storedBytes)
+      if (isLookup) return
+    }
+    block.settle(this.#memory.take)
+    if (this.#hasRoom(block)) this.#insert(parent, ordinal, block, false)
+  }
+
+  /**
+   * A child of `parent` that is among the packed, decompressed: for a lookup where the next block will be as well. While there is room it
+   * stays in memory in this form, too. Requires: it is there.
+   */
+  unpack(parent: Resident, ordinal: number, mode: 'keep' | 'pass'): DataBlock {
+    this.hits++
+    const isLookup = mode === 'keep'
+    const { bytes, start, end, rawBytes, isHot } = this.#packed!.find(parent, ordinal, isLookup)
+    const target = intoOutput(rawBytes)
+    lz4Decompress(bytes, start, end, target, rawBytes)
+    const block = new DataBlock(target, rawBytes, true)
+    const isKept = isHot || this.#hasRoom(block)
+    if (isKept || !isLookup) block.settle(this.#memory.take)
+    if (isKept) this.#insert(parent, ordinal, block, isLookup)
+    return block
   }
 
   #read(
@@ -184,20 +251,59 @@ export class BlockCache {
     this.readLatency.record(tookMs)
   }
 
+  /** Whether there is room for a block as it is. Where some are packed already, the last room is left for a segment of them. */
+  #hasRoom(resident: Resident): boolean {
+    const packed = this.#packed
+    const left = packed === undefined || packed.segmentCount === 0 ? 0 : packed.segmentBytes
+    return this.#bytes + resident.memoryBytes + left <= this.capBytes
+  }
+
   /**
-   * Whether a block that a lookup missed is to be kept: while there is room, and in a full cache if it was missed a short time ago
-   * already. Where more is read than the cache holds, most blocks would be dropped before anybody comes back for them, and
-   * taking them in costs more than reading from the one that was just decompressed. Every so often one is kept all the same: what is
-   * read in rounds that are longer comes in that way.
+   * Whether a block that was missed is to be kept in a full cache: if it was missed a short time ago already. Where more is read than
+   * the cache holds, most blocks would be dropped before anybody comes back for them, and taking them in costs more than
+   * reading from the one that was just decompressed. Every so often one is kept all the same: what is read in rounds that are
+   * longer comes in that way. The time is as many misses as the cache holds blocks, or a fraction of that by `shift`.
    */
-  #isWanted(parent: Resident, ordinal: number, block: DataBlock): boolean {
-    if (this.#bytes + block.memoryBytes <= this.capBytes) return true
+  #isWanted(parent: Resident, ordinal: number, shift: number): boolean {
     const now = this.misses >>> 0
     const since = (now - parent.missedAt[ordinal]!) >>> 0
     parent.missedAt[ordinal] = now
-    if (since <= Math.max(LEAST_WANTED, this.#ring.length >>> WANTED_SHIFT)) return true
+    const held = this.#ring.length + (this.#packed?.count ?? 0)
+    if (since <= Math.max(LEAST_WANTED, held >>> shift)) return true
     this.#unwanted = (this.#unwanted + 1) % KEPT_ALL_THE_SAME
     return this.#unwanted === 0
+  }
+
+  /** Whether a block can be kept as it stands in its file. Its parent must be where it is found. */
+  #canPack(parent: Resident, bytes: Uint8Array, storedBytes: number): boolean {
+    return (
+      this.#packed !== undefined &&
+      envelopeCodec(bytes, storedBytes) === LZ4_ID &&
+      this.#packed.takes(storedBytes - ENVELOPE_BYTES, envelopeRawBytes(bytes, storedBytes)) &&
+      parent.ringSlot >= 0
+    )
+  }
+
+  /** Requires: `#canPack`. */
+  #pack(parent: Resident, ordinal: number, bytes: Uint8Array, storedBytes: number): void {
+    const packed = this.#packed!
+    const packedBytes = storedBytes - ENVELOPE_BYTES
+    // While room is made the parent counts as in use.
+    parent.residentChildren++
+    if (!packed.hasRoom(packedBytes)) this.#openSegment(packed)
+    parent.residentChildren--
+    if (!packed.hasRoom(packedBytes)) return
+    packed.put(parent, ordinal, bytes, packedBytes, envelopeRawBytes(bytes, storedBytes))
+  }
+
+  /** A new segment if the hand soon finds enough that was not used of late, otherwise the oldest again. */
+  #openSegment(packed: PackedBlocks): void {
+    const { segmentBytes } = packed
+    const isFirst = packed.segmentCount === 0
+    const fits = this.#sweep(segmentBytes, isFirst ? this.#ring.length * 2 : STEPS_FOR_A_SEGMENT)
+    this.#isTight = !(fits && packed.addSegment())
+    if (!this.#isTight) this.#bytes += segmentBytes
+    else if (!isFirst) this.#evictions += packed.recycle()
   }
 
   async #load(
@@ -239,6 +345,12 @@ export class BlockCache {
     this.readLatency.record(tookMs)
     if (source.file.closed) return
     const resident = parseStored(source, bytes, storedBytes, offset, parse)
+    if (resident instanceof DataBlock && !this.#hasRoom(resident) && this.#canPack(parent, bytes, storedBytes)) {
+      if (parent.children[ordinal] === undefined && parent.packedAt[ordinal] === 0) {
+        this.#pack(parent, ordinal, bytes, storedBytes)
+      }
+      return
+    }
     resident.awaitedSince = ++this.#loads
     this.#insert(parent, ordinal, resident, true)
   }
@@ -269,7 +381,7 @@ export class BlockCache {
   #attach(parent: Resident, ordinal: number, resident: Resident, referenced: boolean): void {
     resident.parent = parent
     resident.ordinal = ordinal
-    resident.referenced = referenced
+    resident.uses = referenced ? 1 : 0
     resident.ringSlot = this.#holes.pop() ?? this.#ring.length
     this.#ring[resident.ringSlot] = resident
     parent.children[ordinal] = resident
@@ -288,30 +400,46 @@ export class BlockCache {
   }
 
   #drop(resident: Resident): void {
-    for (const child of resident.children) {
+    for (const [ordinal, child] of resident.children.entries()) {
+      if (resident.packedAt[ordinal] !== 0) this.#bytes -= this.#packed!.drop(resident, ordinal)
       if (child === undefined) continue
       this.#drop(child)
       this.#detach(child)
     }
   }
 
-  /** Lets the hand walk until so many bytes fit below the cap; false where everything that may go is gone and they do not. */
+  /** Drops until so many bytes fit below the cap; false where everything that may go is gone and they do not. */
   #makeRoom(bytes: number): boolean {
-    const ring = this.#ring
+    const packed = this.#packed
+    while (packed !== undefined && packed.segmentCount > 0) {
+      if (this.#sweep(bytes, STEPS_FOR_A_BLOCK)) return true
+      this.#evictions += packed.dropOldest()
+      this.#bytes -= packed.segmentBytes
+      this.#isTight = true
+    }
     // In one lap the marks go, in the next the unmarked; then the parents whose last child went.
-    let patience = ring.length * 2
-    while (this.#bytes + bytes > this.capBytes && patience-- > 0) {
-      if (this.#hand >= ring.length) this.#hand = 0
+    while (!this.#sweep(bytes, this.#ring.length * 2)) if (!this.#hasEvicted) return false
+    return true
+  }
+
+  /** Lets the hand walk, for so many steps at most, until so many bytes fit below the cap. */
+  #sweep(bytes: number, steps: number): boolean {
+    const ring = this.#ring
+    this.#hasEvicted = false
+    while (this.#bytes + bytes > this.capBytes && steps-- > 0) {
+      if (this.#hand >= ring.length) {
+        this.#hand = 0
+        this.#leastUses = this.#packed === undefined ? 1 : 1 + Math.ceil(this.#packed.meanFinds() * USES_WORTH_TWO)
+      }
       const resident = ring[this.#hand++]
       if (resident === undefined || resident.residentChildren > 0 || this.#isAwaited(resident)) continue
-      if (resident.referenced) {
-        resident.referenced = false
-        continue
-      }
+      const { uses } = resident
+      resident.uses = 0
+      if (uses >= (resident instanceof DataBlock ? this.#leastUses : 1)) continue
       this.#detach(resident)
       if (resident instanceof DataBlock && !resident.lent) this.#memory.give(resident.bytes)
       this.#evictions++
-      patience = ring.length * 2
+      this.#hasEvicted = true
     }
     return this.#bytes + bytes <= this.capBytes
   }

@@ -187,8 +187,8 @@ export class DataBlock extends Resident {
   searches = 0
   index: BlockIndex | undefined = undefined
 
-  /** Takes over the first `end` bytes. Throws a plain `Error` where they are not a block. */
-  constructor(bytes: Uint8Array, end: number) {
+  /** Takes over the first `end` bytes. Throws a plain `Error` where they are not a block; `isChecked` says that they were checked once. */
+  constructor(bytes: Uint8Array, end: number, isChecked = false) {
     super(end)
     if (end < TAIL_BYTES) throw new Error('a block is shorter than its tail')
     this.bytes = bytes
@@ -196,6 +196,7 @@ export class DataBlock extends Resident {
     this.restartCount = getU32(bytes, end - 4)
     this.basePosition = getU64(bytes, end - TAIL_BYTES)
     this.entriesEnd = end - TAIL_BYTES - this.restartCount * 4
+    if (isChecked) return
     if (this.restartCount === 0 || this.entriesEnd <= 0) throw new Error('a block has no believable number of restarts')
     if (!Number.isSafeInteger(this.basePosition)) throw new Error('a block has no believable base position')
     checkEntries(this)

@@ -87,3 +87,8 @@ export function openEnvelope(
 export function envelopeRawBytes(bytes: Uint8Array, end: number): number {
   return getU32(bytes, end - ENVELOPE_BYTES)
 }
+
+/** In which way it is compressed. */
+export function envelopeCodec(bytes: Uint8Array, end: number): number {
+  return bytes[end - ENVELOPE_BYTES + 4]!
+}

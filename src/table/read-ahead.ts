@@ -25,6 +25,11 @@ export class ReadAhead {
   #lastFrom = -1
   #lastTo = -1
 
+  /** Whether the walk has passed several blocks that stand one behind the other. */
+  get isRunning(): boolean {
+    return this.#inARow >= PATIENCE
+  }
+
   /** Whether a block was read with one before it. */
   has(length: number, offset: number): boolean {
     return this.#bytes !== undefined && offset >= this.#from && offset + length <= this.#to

@@ -6,8 +6,10 @@ import type { Allocate } from '../bytes/compression.js'
  */
 const OBJECT_BYTES = 400
 
-/** What a parent takes for each child: the reference and the count of its last miss. */
-export const CHILD_MEMORY_BYTES = 8 + 4
+const MOST_USES = 10_000
+
+/** What a parent takes for each child: the reference, the count of its last miss, and its place among the packed. */
+export const CHILD_MEMORY_BYTES = 8 + 4 + 4
 
 /**
  * Something of a table that is in memory and can be dropped: a data block, a part of the index, the filter.
@@ -23,11 +25,17 @@ export abstract class Resident {
   readonly children: (Resident | undefined)[]
   /** By number: how many misses the cache had counted when this child was missed last. */
   readonly missedAt: Uint32Array
+  /** By number: where a child is that is in memory as it stands in its file, see `PackedBlocks`; 0 where it is not. */
+  readonly packedAt: Uint32Array
+  /** Under which number `PackedBlocks` knows it; 0 while it has no packed child. */
+  packedOwner = 0
+  packedCount = 0
+  /** In either form. */
   residentChildren = 0
   parent: Resident | undefined = undefined
   ordinal = 0
-  /** Used since the cache's hand last passed. */
-  referenced = false
+  /** How often it was used since the cache's hand last passed, up to a few. */
+  uses = 0
   /** Loaded for somebody who has not come back for it yet: not to be dropped before. The number of that load, or 0. */
   awaitedSince = 0
   /** Somebody may go on reading from it after it was dropped, so its memory is not to be used again. */
@@ -37,7 +45,8 @@ export abstract class Resident {
 
   constructor(contentBytes: number, childCount = 0) {
     this.children = childCount === 0 ? NO_CHILDREN : new Array(childCount).fill(undefined)
-    this.missedAt = childCount === 0 ? NO_MISSES : new Uint32Array(childCount)
+    this.missedAt = childCount === 0 ? NO_NUMBERS : new Uint32Array(childCount)
+    this.packedAt = childCount === 0 ? NO_NUMBERS : new Uint32Array(childCount)
     this.memoryBytes = OBJECT_BYTES + contentBytes + childCount * CHILD_MEMORY_BYTES
   }
 
@@ -50,9 +59,9 @@ export abstract class Resident {
   /** Says that it was found where it stands, and by whom: what a scan passes by is not in use for that. */
   use(keep: boolean): void {
     this.awaitedSince = 0
-    if (keep) this.referenced = true
+    if (keep && this.uses < MOST_USES) this.uses++
   }
 }
 
 const NO_CHILDREN: (Resident | undefined)[] = []
-const NO_MISSES = new Uint32Array(0)
+const NO_NUMBERS = new Uint32Array(0)

@@ -227,7 +227,10 @@ export class Table implements BlockSource, BlockWalk {
     }
     const offset = partition.childOffset(ordinal)
     const bytes = partition.childBytes(ordinal)
-    const block = this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode, ahead) as DataBlock
+    const block =
+      partition.packedAt[ordinal] !== 0 && mode !== 'skip'
+        ? this.#cache.unpack(partition, ordinal, mode)
+        : (this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode, ahead) as DataBlock)
     // A lookup is done with a block before anything else happens; a cursor holds on to it.
     if (mode !== 'keep') block.lent = true
     return block

@@ -1,0 +1,228 @@
+import { unzeroed } from '../bytes/compression.js'
+import type { Resident } from './resident.js'
+
+/*
+ * Blocks as they stand in their files, compressed, one behind the other in segments of one size:
+ *
+ *   | owner | ordinal | packed bytes | raw bytes | found at | streak | the block, compressed | …
+ *   | u32   | u32     | u32          | u32       | u32      | u32    |                       |
+ *
+ * The owner is the number of the parent; 0 says that the block was dropped. Nothing of a packed block is an object: beside
+ * 2 KiB, what V8 keeps around one would be a fifth more.
+ */
+
+const HEADER_WORDS = 6
+const ORDINAL = 1
+const PACKED_BYTES = 2
+const RAW_BYTES = 3
+const FOUND_AT = 4
+const STREAK = 5
+
+/** Blocks that are read in part by whoever finds them, 4 KiB as a rule: it is not worth it for long ones. */
+const LONGEST_RAW_BYTES = 64 * 1024
+/** A place is the number of a segment and, in words, an offset in it. 0 is no place. */
+const OFFSET_BITS = 18
+const OFFSET_MASK = (1 << OFFSET_BITS) - 1
+const MOST_SEGMENT_BYTES = 4 << OFFSET_BITS
+const MOST_SEGMENTS = 2 ** (32 - OFFSET_BITS) - 1
+
+/** Found again within so many finds as an 32nd of the packed blocks, so many times in a row, a block is hot. */
+const HOT_SHIFT = 5
+const HOT_STREAK = 3
+
+interface Segment {
+  readonly number: number
+  readonly words: Uint32Array
+  readonly bytes: Uint8Array
+  /** Up to where it is filled, in words. */
+  end: number
+  /** How many of its blocks were not dropped. */
+  live: number
+}
+
+/** Where a packed block stands, until the next one is put or dropped. */
+export class PackedBlock {
+  bytes: Uint8Array = new Uint8Array(0)
+  start = 0
+  end = 0
+  rawBytes = 0
+  /** So often found of late that decompressing it each time costs more than keeping it as it is. */
+  isHot = false
+}
+
+/**
+ * Memory for compressed blocks. What came first goes first, unless it was found meanwhile: then it is put again, once for
+ * each time round. The segments are the caller's to allow: they count as a whole.
+ */
+export class PackedBlocks {
+  readonly segmentBytes: number
+  /** How many blocks there are. */
+  count = 0
+  readonly #found = new PackedBlock()
+  readonly #segments: (Segment | undefined)[] = []
+  /** From the oldest to the one that is being filled. */
+  readonly #order: Segment[] = []
+  readonly #owners: (Resident | undefined)[] = [undefined]
+  readonly #freeOwners: number[] = []
+  #finds = 0
+  #findsBefore = 0
+
+  constructor(segmentBytes: number) {
+    this.segmentBytes = Math.min(segmentBytes, MOST_SEGMENT_BYTES)
+  }
+
+  get segmentCount(): number {
+    return this.#order.length
+  }
+
+  /** How often a block was found on average since this was asked before. */
+  meanFinds(): number {
+    const finds = (this.#finds - this.#findsBefore) >>> 0
+    this.#findsBefore = this.#finds
+    return this.count === 0 ? 0 : finds / this.count
+  }
+
+  /** Whether a block is small enough to be held at all. */
+  takes(packedBytes: number, rawBytes: number): boolean {
+    return rawBytes <= LONGEST_RAW_BYTES && wordsOf(packedBytes) * 4 <= this.segmentBytes >>> 2
+  }
+
+  /** Whether there is room in the segment that is being filled. */
+  hasRoom(packedBytes: number): boolean {
+    const open = this.#order.at(-1)
+    return open !== undefined && open.end + wordsOf(packedBytes) <= open.words.length
+  }
+
+  /** Begins a new segment; false where there are as many as can be. */
+  addSegment(): boolean {
+    let number = 0
+    while (this.#segments[number] !== undefined) number++
+    if (number >= MOST_SEGMENTS) return false
+    const bytes = unzeroed(this.segmentBytes)
+    const segment = { number, bytes, words: new Uint32Array(bytes.buffer), end: 0, live: 0 }
+    this.#segments[number] = segment
+    this.#order.push(segment)
+    return true
+  }
+
+  /**
+   * Begins to fill the oldest segment again: of its blocks those stay that were found since they came, up to half of it. Returns how
+   * many were dropped. Requires: there is a segment.
+   */
+  recycle(): number {
+    const segment = this.#order.shift()!
+    const { words, bytes } = segment
+    const most = words.length >>> 1
+    let dropped = 0
+    let end = 0
+    for (let at = 0; at < segment.end; ) {
+      const owner = this.#owners[words[at]!]
+      const length = wordsOf(words[at + PACKED_BYTES]!)
+      if (owner !== undefined) {
+        if (words[at + FOUND_AT] !== 0 && end + length <= most) {
+          bytes.copyWithin(end * 4, at * 4, (at + length) * 4)
+          words[end + FOUND_AT] = 0
+          owner.packedAt[words[end + ORDINAL]!] = placeOf(segment, end)
+          end += length
+        } else {
+          this.#forget(owner, words[at]!, words[at + ORDINAL]!)
+          segment.live--
+          dropped++
+        }
+      }
+      at += length
+    }
+    segment.end = end
+    this.#order.push(segment)
+    return dropped
+  }
+
+  /** Gives up the oldest segment with all that is in it; returns how many blocks that were. Requires: there is a segment. */
+  dropOldest(): number {
+    const segment = this.#order.shift()!
+    const { words, live } = segment
+    for (let at = 0; at < segment.end; at += wordsOf(words[at + PACKED_BYTES]!)) {
+      const owner = this.#owners[words[at]!]
+      if (owner !== undefined) this.#forget(owner, words[at]!, words[at + ORDINAL]!)
+    }
+    this.#segments[segment.number] = undefined
+    return live
+  }
+
+  /** Keeps the first `packedBytes` of `bytes` as a child of `parent`. Requires: `takes`, `hasRoom`, and that it is not held. */
+  put(parent: Resident, ordinal: number, bytes: Uint8Array, packedBytes: number, rawBytes: number): void {
+    const segment = this.#order.at(-1)!
+    const { words, end } = segment
+    if (parent.packedCount++ === 0) {
+      parent.packedOwner = this.#freeOwners.pop() ?? this.#owners.length
+      this.#owners[parent.packedOwner] = parent
+    }
+    parent.residentChildren++
+    parent.packedAt[ordinal] = placeOf(segment, end)
+    words[end] = parent.packedOwner
+    words[end + ORDINAL] = ordinal
+    words[end + PACKED_BYTES] = packedBytes
+    words[end + RAW_BYTES] = rawBytes
+    words[end + FOUND_AT] = 0
+    words[end + STREAK] = 0
+    segment.bytes.set(bytes.subarray(0, packedBytes), (end + HEADER_WORDS) * 4)
+    segment.end = end + wordsOf(packedBytes)
+    segment.live++
+    this.count++
+  }
+
+  /** Where a child of `parent` stands. The result is the same object each time. Requires: it is held. */
+  find(parent: Resident, ordinal: number, counts: boolean): PackedBlock {
+    const place = parent.packedAt[ordinal]!
+    const segment = this.#segments[(place >>> OFFSET_BITS) - 1]!
+    const { words } = segment
+    const at = place & OFFSET_MASK
+    const found = this.#found
+    found.bytes = segment.bytes
+    found.start = (at + HEADER_WORDS) * 4
+    found.end = found.start + words[at + PACKED_BYTES]!
+    found.rawBytes = words[at + RAW_BYTES]!
+    found.isHot = false
+    if (counts) {
+      this.#finds = (this.#finds + 1) >>> 0 || 1
+      const before = words[at + FOUND_AT]!
+      const isSoon = before !== 0 && (this.#finds - before) >>> 0 <= this.count >>> HOT_SHIFT
+      words[at + FOUND_AT] = this.#finds
+      words[at + STREAK] = isSoon ? words[at + STREAK]! + 1 : 0
+      found.isHot = words[at + STREAK]! >= HOT_STREAK
+    }
+    return found
+  }
+
+  /** Drops a child of `parent`; returns how many bytes were given up with the segment, once that is empty. Requires: it is held. */
+  drop(parent: Resident, ordinal: number): number {
+    const place = parent.packedAt[ordinal]!
+    const segment = this.#segments[(place >>> OFFSET_BITS) - 1]!
+    segment.words[place & OFFSET_MASK] = 0
+    this.#forget(parent, parent.packedOwner, ordinal)
+    segment.live--
+    if (segment.live > 0) return 0
+    this.#order.splice(this.#order.indexOf(segment), 1)
+    this.#segments[segment.number] = undefined
+    return this.segmentBytes
+  }
+
+  #forget(parent: Resident, owner: number, ordinal: number): void {
+    parent.packedAt[ordinal] = 0
+    parent.residentChildren--
+    this.count--
+    if (--parent.packedCount > 0) return
+    this.#owners[owner] = undefined
+    this.#freeOwners.push(owner)
+    parent.packedOwner = 0
+  }
+}
+
+/** What a block takes, its header included. */
+function wordsOf(packedBytes: number): number {
+  return HEADER_WORDS + ((packedBytes + 3) >>> 2)
+}
+
+function placeOf(segment: Segment, at: number): number {
+  return (((segment.number + 1) << OFFSET_BITS) | at) >>> 0
+}
