@@ -69,12 +69,13 @@ export const suites: Suites = async function* () {
   const onDisk = new EndlessLog(diskFileSystem, directory)
 
   const record = new Uint8Array(new SharedArrayBuffer(RECORD_BYTES)).fill(7)
-  sealRecord(record, 0, RECORD_BYTES, 1, 1, 80, 0)
+  const view = new DataView(record.buffer)
+  sealRecord(view, 0, RECORD_BYTES, 1, 1, 80, 0)
 
   yield await b.suite(
     `a record of ${RECORD_BYTES} bytes`,
     b.add('seal', () => {
-      sealRecord(record, 0, RECORD_BYTES, 1, 1, 80, 0)
+      sealRecord(view, 0, RECORD_BYTES, 1, 1, 80, 0)
     }),
     b.add('check', () => {
       soundRecordLength(record, 0, RECORD_BYTES, 1, 80)

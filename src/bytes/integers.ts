@@ -5,7 +5,7 @@
  * (up to 2^53 - 1, eight bytes), because positions in the log are safe integers.
  */
 
-const TWO_32 = 2 ** 32
+export const TWO_32 = 2 ** 32
 
 export function putU16(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset] = value

@@ -84,7 +84,7 @@ export class CommitLog {
     const start = current.end
     assert(payloadEnd - start > RECORD_HEADER_BYTES && operationCount > 0, 'a record holds something')
     assert(payloadEnd - start <= LONGEST_RECORD_BYTES, 'a record is shorter than 2 GiB')
-    sealRecord(current.bytes, start, payloadEnd, current.number, operationCount, current.base + start, this.syncedUpTo)
+    sealRecord(current.view, start, payloadEnd, current.number, operationCount, current.base + start, this.syncedUpTo)
     current.end = payloadEnd
   }
 

@@ -1,5 +1,5 @@
-import { hash32 } from '../bytes/hash.js'
-import { getU32, getU64, putU32, putU64 } from '../bytes/integers.js'
+import { hash32, viewHash32 } from '../bytes/hash.js'
+import { getU32, getU64, TWO_32 } from '../bytes/integers.js'
 
 /*
  * The frame that commit log and manifest share. Never to change within format version 1.
@@ -26,9 +26,9 @@ export const LONGEST_RECORD_BYTES = 0x7fffffff
 
 const HASH_SEED = 0
 
-/** Fills in the header of a record whose payload already stands behind it in `bytes`. */
+/** Fills in the header of a record whose payload already stands behind it in what `view` shows. */
 export function sealRecord(
-  bytes: Uint8Array,
+  view: DataView,
   start: number,
   end: number,
   file: number,
@@ -36,12 +36,14 @@ export function sealRecord(
   position: number,
   synced: number,
 ): void {
-  putU32(bytes, start + 4, end - start)
-  putU32(bytes, start + 8, file)
-  putU32(bytes, start + 12, count)
-  putU64(bytes, start + 16, position)
-  putU64(bytes, start + 24, synced)
-  putU32(bytes, start, hash32(bytes, start + 4, end, HASH_SEED))
+  view.setUint32(start + 4, end - start, true)
+  view.setUint32(start + 8, file, true)
+  view.setUint32(start + 12, count, true)
+  view.setUint32(start + 16, position >>> 0, true)
+  view.setUint32(start + 20, Math.floor(position / TWO_32), true)
+  view.setUint32(start + 24, synced >>> 0, true)
+  view.setUint32(start + 28, Math.floor(synced / TWO_32), true)
+  view.setUint32(start, viewHash32(view, start + 4, end, HASH_SEED), true)
 }
 
 /** The length of the sound record at `start`, or 0 where there is none that belongs there. */

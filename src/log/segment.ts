@@ -15,6 +15,8 @@ export class Segment {
   readonly path: string
   /** Shared, so that the worker that flushes it reads it where it is. */
   readonly bytes: Uint8Array
+  /** The same memory. */
+  readonly view: DataView
   /** Offset behind the last record. */
   end = LOG_HEADER_BYTES
   /** Offset up to which the file holds the same bytes. */
@@ -30,6 +32,7 @@ export class Segment {
     this.header = header
     this.path = path
     this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.file = file
   }
 

@@ -213,7 +213,7 @@ export class ManifestFile {
     const payload = encodeEdit(number, edit)
     const record = new Uint8Array(RECORD_HEADER_BYTES + payload.length)
     record.set(payload, RECORD_HEADER_BYTES)
-    sealRecord(record, 0, record.length, this.number, 1, this.end, this.syncedEnd)
+    sealRecord(new DataView(record.buffer), 0, record.length, this.number, 1, this.end, this.syncedEnd)
     this.write(record)
   }
 

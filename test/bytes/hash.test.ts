@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import createXxhash from 'xxhash-wasm'
-import { blockHash, hash32, hash64, loadHash } from '../../src/bytes/hash.js'
+import { blockHash, hash32, hash64, loadHash, viewHash32 } from '../../src/bytes/hash.js'
 import { SeededRandom } from '../simulation/seeded-random.js'
 
 const xxhash = await createXxhash()
@@ -9,12 +9,17 @@ await loadHash()
 const SEEDS = [0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x9e3779b1]
 
 describe('the 32-bit hash', () => {
-  it('is XXH32 at every length, be it computed here or in WebAssembly', () => {
+  it('is XXH32 at every length, be it read byte by byte or through a view', () => {
     const random = new SeededRandom(1)
-    for (let length = 0; length <= 200; length++) {
+    for (const length of [...Array.from({ length: 201 }, (_, i) => i), 4096, 1_000_003]) {
       const bytes = random.bytes(length)
+      const among = new Uint8Array([9, 9, 9, ...bytes.subarray(0, 5000), 9])
       for (const seed of SEEDS) {
-        expect(hash32(bytes, 0, length, seed), `${length} bytes, seed ${seed}`).toBe(xxhash.h32Raw(bytes, seed))
+        const expected = xxhash.h32Raw(bytes, seed)
+        expect(hash32(bytes, 0, length, seed), `${length} bytes, seed ${seed}`).toBe(expected)
+        if (length > 5000) continue
+        const view = new DataView(among.buffer)
+        expect(viewHash32(view, 3, 3 + length, seed), `${length} bytes, seed ${seed}, a view`).toBe(expected)
       }
     }
   })

@@ -18,7 +18,15 @@ function fileOf(...synced: number[]): Uint8Array {
   for (const [i, offset] of synced.entries()) {
     const start = offsetOf(i)
     bytes.fill(i + 1, start, start + RECORD)
-    sealRecord(bytes, start, start + RECORD, FILE, 1, BASE + start, offset === 0 ? 0 : BASE + offset)
+    sealRecord(
+      new DataView(bytes.buffer),
+      start,
+      start + RECORD,
+      FILE,
+      1,
+      BASE + start,
+      offset === 0 ? 0 : BASE + offset,
+    )
   }
   return bytes
 }
@@ -108,7 +116,15 @@ describe('rot', () => {
     const stale = fileOf(0, 0, offsetOf(2)).slice(offsetOf(2))
     expect(scan(grown(fileOf(0), Uint8Array.of(9, ...stale))).damage?.kind).toBe('torn')
     const other = fileOf(0, 0, 0)
-    sealRecord(other, offsetOf(2), offsetOf(3), FILE + 1, 1, BASE + offsetOf(2), BASE + offsetOf(2))
+    sealRecord(
+      new DataView(other.buffer),
+      offsetOf(2),
+      offsetOf(3),
+      FILE + 1,
+      1,
+      BASE + offsetOf(2),
+      BASE + offsetOf(2),
+    )
     other[offsetOf(1) + 40]! ^= 1
     expect(scan(other).damage?.kind).toBe('torn')
   })
