@@ -33,6 +33,8 @@ export class MemtableCursor implements Cursor {
   private place = -1
   private reference = 0
   private seenModifications = 0
+  /** Of no meaning: a sum that nobody takes would not be computed. */
+  fetched = 0
 
   constructor(index: OrderedIndex, base: Position, limit: Position, all = false) {
     this.index = index
@@ -131,6 +133,7 @@ export class MemtableCursor implements Cursor {
     this.place = place
     this.valid = place >= 0
     if (place < 0) return
+    if (this.all && this.index.beginsLeaf(place)) this.fetched = this.index.fetchLeaf(place)
     const bytes = this.keyBytes
     const reference = this.index.referenceAt(place)
     this.reference = reference
