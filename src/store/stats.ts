@@ -51,6 +51,8 @@ export interface StoreStats {
     readonly evictions: number
     /** What is in it. */
     readonly bytes: number
+    /** Of these, what holds blocks in the compressed form of their files. */
+    readonly packedBytes: number
     /** What may be in it. */
     readonly capBytes: number
   }

@@ -51,7 +51,7 @@ const KEPT_ALL_THE_SAME = 16
 const SEGMENTS = 256
 const LEAST_SEGMENT_BYTES = 16 * 1024
 /** How many steps the hand takes for room where packed blocks could make room as well. */
-const STEPS_FOR_A_BLOCK = 16
+const STEPS_FOR_A_BLOCK = 64
 const STEPS_FOR_A_SEGMENT = 2048
 /**
  * A block takes the place of two packed ones, and to find it as it is saves a tenth of what a miss costs: it is worth it if it is used so many times
@@ -106,6 +106,8 @@ export class BlockCache {
   readonly #pace = new ReadPace()
   readonly #memory = new BlockMemory()
   readonly #packed: PackedBlocks | undefined
+  /** What lookups find packed, one after the other. */
+  #passing: DataBlock | undefined
   #bytes = 0
   #evictions = 0
   #loads = 0
@@ -190,7 +192,7 @@ export class BlockCache {
       this.#admit(parent, ordinal, resident, mode, bytes, storedBytes, ahead)
       return resident
     }
-    const isFull = resident instanceof DataBlock && !this.#hasRoom(resident)
+    const isFull = resident instanceof DataBlock && !this.#hasRoom(resident.memoryBytes)
     if (mode === 'keep' && isFull && !this.#isWanted(parent, ordinal, WANTED_SHIFT)) return resident
     resident.settle(this.#memory.take)
     if (mode !== 'skip') this.#insert(parent, ordinal, resident, mode === 'keep')
@@ -208,12 +210,12 @@ export class BlockCache {
     ahead: ReadAhead | undefined,
   ): void {
     const isLookup = mode === 'keep'
-    if (isLookup || (ahead?.isRunning !== true && !this.#hasRoom(block))) {
+    if (isLookup || (ahead?.isRunning !== true && !this.#hasRoom(block.memoryBytes))) {
       if (!this.#isTight || this.#isWanted(parent, ordinal, 0)) this.#pack(parent, ordinal, stored, storedBytes)
       if (isLookup) return
     }
     block.settle(this.#memory.take)
-    if (this.#hasRoom(block)) this.#insert(parent, ordinal, block, false)
+    if (this.#hasRoom(block.memoryBytes)) this.#insert(parent, ordinal, block, false)
   }
 
   /**
@@ -226,9 +228,14 @@ export class BlockCache {
     const { bytes, start, end, rawBytes, isHot } = this.#packed!.find(parent, ordinal, isLookup)
     const target = intoOutput(rawBytes)
     lz4Decompress(bytes, start, end, target, rawBytes)
-    const block = new DataBlock(target, rawBytes, true)
-    const isKept = isHot || this.#hasRoom(block)
-    if (isKept || !isLookup) block.settle(this.#memory.take)
+    const isKept = isHot || this.#hasRoom(rawBytes)
+    if (isLookup && !isKept) {
+      if (this.#passing?.bytes !== target) this.#passing = DataBlock.over(target)
+      this.#passing.become(rawBytes)
+      return this.#passing
+    }
+    const block = DataBlock.ofChecked(target, rawBytes)
+    block.settle(this.#memory.take)
     if (isKept) this.#insert(parent, ordinal, block, isLookup)
     return block
   }
@@ -251,11 +258,11 @@ export class BlockCache {
     this.readLatency.record(tookMs)
   }
 
-  /** Whether there is room for a block as it is. Where some are packed already, the last room is left for a segment of them. */
-  #hasRoom(resident: Resident): boolean {
+  /** Whether there is room for a block as it is, which takes so much. Where some are packed already, the last room is left for a segment of them. */
+  #hasRoom(bytes: number): boolean {
     const packed = this.#packed
     const left = packed === undefined || packed.segmentCount === 0 ? 0 : packed.segmentBytes
-    return this.#bytes + resident.memoryBytes + left <= this.capBytes
+    return this.#bytes + bytes + left <= this.capBytes
   }
 
   /**
@@ -345,7 +352,11 @@ export class BlockCache {
     this.readLatency.record(tookMs)
     if (source.file.closed) return
     const resident = parseStored(source, bytes, storedBytes, offset, parse)
-    if (resident instanceof DataBlock && !this.#hasRoom(resident) && this.#canPack(parent, bytes, storedBytes)) {
+    if (
+      resident instanceof DataBlock &&
+      !this.#hasRoom(resident.memoryBytes) &&
+      this.#canPack(parent, bytes, storedBytes)
+    ) {
       if (parent.children[ordinal] === undefined && parent.packedAt[ordinal] === 0) {
         this.#pack(parent, ordinal, bytes, storedBytes)
       }

@@ -176,30 +176,54 @@ export interface BlockIndex {
 
 /** A block in memory, checked. */
 export class DataBlock extends Resident {
-  /** Where the entries end and the restart offsets begin. */
-  readonly entriesEnd: number
-  readonly restartCount: number
-  readonly basePosition: number
   /** It stands at the beginning of `bytes`, and takes so many of them. */
-  readonly length: number
+  length = 0
   bytes: Uint8Array
+  /** Where the entries end and the restart offsets begin. */
+  entriesEnd = 0
+  restartCount = 0
+  basePosition = 0
   /** How often a key was looked for in it without an index. */
   searches = 0
   index: BlockIndex | undefined = undefined
 
-  /** Takes over the first `end` bytes. Throws a plain `Error` where they are not a block; `isChecked` says that they were checked once. */
-  constructor(bytes: Uint8Array, end: number, isChecked = false) {
-    super(end)
-    if (end < TAIL_BYTES) throw new Error('a block is shorter than its tail')
+  private constructor(bytes: Uint8Array) {
+    super(0)
     this.bytes = bytes
+  }
+
+  /** Takes over the first `end` bytes. Throws a plain `Error` where they are not a block. */
+  static of(bytes: Uint8Array, end: number): DataBlock {
+    if (end < TAIL_BYTES) throw new Error('a block is shorter than its tail')
+    const block = DataBlock.ofChecked(bytes, end)
+    if (block.restartCount === 0 || block.entriesEnd <= 0) {
+      throw new Error('a block has no believable number of restarts')
+    }
+    if (!Number.isSafeInteger(block.basePosition)) throw new Error('a block has no believable base position')
+    checkEntries(block)
+    return block
+  }
+
+  /** The same of bytes that were checked before. */
+  static ofChecked(bytes: Uint8Array, end: number): DataBlock {
+    const block = new DataBlock(bytes)
+    block.memoryBytes += end
+    block.become(end)
+    return block
+  }
+
+  /** One that shows different blocks, one after the other, by `become`. */
+  static over(bytes: Uint8Array): DataBlock {
+    return new DataBlock(bytes)
+  }
+
+  /** Shows what now stands in the first `end` of its bytes. Requires: that was checked before. */
+  become(end: number): void {
+    const { bytes } = this
     this.length = end
     this.restartCount = getU32(bytes, end - 4)
     this.basePosition = getU64(bytes, end - TAIL_BYTES)
     this.entriesEnd = end - TAIL_BYTES - this.restartCount * 4
-    if (isChecked) return
-    if (this.restartCount === 0 || this.entriesEnd <= 0) throw new Error('a block has no believable number of restarts')
-    if (!Number.isSafeInteger(this.basePosition)) throw new Error('a block has no believable base position')
-    checkEntries(this)
   }
 
   override settle(allocate: Allocate): void {

@@ -194,7 +194,7 @@ export class PackedBlocks {
     return found
   }
 
-  /** Drops a child of `parent`; returns how many bytes were given up with the segment, once that is empty. Requires: it is held. */
+  /** Drops a child of `parent`; returns how many bytes were given up with segments that are empty now. Requires: it is held. */
   drop(parent: Resident, ordinal: number): number {
     const place = parent.packedAt[ordinal]!
     const segment = this.#segments[(place >>> OFFSET_BITS) - 1]!
@@ -202,9 +202,13 @@ export class PackedBlocks {
     this.#forget(parent, parent.packedOwner, ordinal)
     segment.live--
     if (segment.live > 0) return 0
-    this.#order.splice(this.#order.indexOf(segment), 1)
-    this.#segments[segment.number] = undefined
-    return this.segmentBytes
+    // One that was filled again and kept nothing is empty without having been emptied here.
+    const empty = this.count === 0 ? [...this.#order] : [segment]
+    for (const each of empty) {
+      this.#order.splice(this.#order.indexOf(each), 1)
+      this.#segments[each.number] = undefined
+    }
+    return empty.length * this.segmentBytes
   }
 
   #forget(parent: Resident, owner: number, ordinal: number): void {

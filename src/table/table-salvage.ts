@@ -36,7 +36,7 @@ export class TableSalvage implements BlockWalk {
     const others: EnvelopePlace[] = []
     let lastKey: Uint8Array | undefined
     for (const place of walkEnvelopes(bytes, bytes.length - FOOTER_BYTES, fileNumber)) {
-      const block = this.#parse(place, (raw, end) => new DataBlock(raw, end))
+      const block = this.#parse(place, (raw, end) => DataBlock.of(raw, end))
       const ends = block === undefined ? undefined : endsOf(block)
       // What looks like a block of data behind the index would have keys from the start again.
       if (ends === undefined || (lastKey !== undefined && compareKeys(lastKey, ends.first) >= 0)) {
@@ -74,7 +74,7 @@ export class TableSalvage implements BlockWalk {
   }
 
   block(_partition: IndexNode, ordinal: number): DataBlock {
-    const block = this.#parse(this.#places[ordinal]!, (raw, end) => new DataBlock(raw, end))
+    const block = this.#parse(this.#places[ordinal]!, (raw, end) => DataBlock.of(raw, end))
     // It was parsed before.
     return block!
   }

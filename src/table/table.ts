@@ -22,7 +22,7 @@ const LARGEST_FILTER_SHARE = 0.5
 
 const SEARCHES_BEFORE_INDEX = 3
 
-const parseBlock = (bytes: Uint8Array, end: number): DataBlock => new DataBlock(bytes, end)
+const parseBlock = (bytes: Uint8Array, end: number): DataBlock => DataBlock.of(bytes, end)
 const parsePartition = (bytes: Uint8Array, end: number): IndexNode => IndexNode.decode(bytes, end)
 const parseFilter = (bytes: Uint8Array, end: number): FilterBlock => new FilterBlock(bytes, end)
 

@@ -55,7 +55,7 @@ function blockOf(random: SeededRandom, shape: Shape, count: number, versions: bo
     previous = Uint8Array.from(key)
   }
   const end = writer.finish()
-  return new DataBlock(writer.bytes.slice(0, end), end)
+  return DataBlock.of(writer.bytes.slice(0, end), end)
 }
 
 function answerOf(find: (found: Found) => boolean): unknown {

@@ -153,7 +153,7 @@ test('a block that passes its checksum and is nonsense is refused or walked with
     }
     let block: DataBlock
     try {
-      block = new DataBlock(nonsense, nonsense.length)
+      block = DataBlock.of(nonsense, nonsense.length)
     } catch (error) {
       expect(error).toBeInstanceOf(Error)
       continue
