@@ -16,6 +16,9 @@ export interface Stall {
 /**
  * Paces writers by the debt of compaction: early and smoothly, so that nobody is ever stopped. From a debt of 1 on writers pay for
  * the bytes they write with time; the nearer to 2, the dearer the byte.
+ *
+ * They pay when their write is committed, by hearing of it late: so nobody waits for the pause of somebody else. Who writes much
+ * pays for all; a small write pays only where small ones alone are more than the rate allows.
  */
 export class Admission {
   /** At a debt of 1 writers are held to this rate … */
@@ -23,6 +26,8 @@ export class Admission {
   /** … and at 2 to this one, slower than any disk compacts. */
   private static readonly HARSH_BYTES_PER_MS = 2 * 1024
   private static readonly LONGEST_DELAY_MS = 20
+  /** What costs less than that is a small write: 6 KiB at the gentle rate, 200 bytes at the harsh one. */
+  private static readonly SMALL_MS = 0.1
 
   private readonly clock: Clock
   private readonly directory: string
@@ -32,6 +37,8 @@ export class Admission {
   private reason = ''
   /** Time that was written on credit. */
   private owedMs = 0
+  /** And what small writes have of it. */
+  private smallOwedMs = 0
   private paidUntil = 0
 
   /** `catchUp` takes note of whatever has ended meanwhile and may end a slow-down. */
@@ -47,6 +54,7 @@ export class Admission {
     if (debt < 1) {
       this.bytesPerMs = Number.POSITIVE_INFINITY
       this.owedMs = 0
+      this.smallOwedMs = 0
       return
     }
     const harshness = Admission.HARSH_BYTES_PER_MS / Admission.GENTLE_BYTES_PER_MS
@@ -54,20 +62,30 @@ export class Admission {
     this.reason = pressure.reason ?? 'compaction is behind'
   }
 
-  /** Writes that were let in. */
-  charge(bytes: number): void {
-    if (this.bytesPerMs === Number.POSITIVE_INFINITY) return
-    const now = performance.now()
-    this.owedMs = Math.max(0, this.owedMs - (now - this.paidUntil)) + bytes / this.bytesPerMs
-    this.paidUntil = now
+  /**
+   * Takes note of a group of writes and says how long they are to wait until they hear that they are committed; whole milliseconds,
+   * because timers know no shorter time.
+   */
+  charge(bytes: number): number {
+    if (this.bytesPerMs === Number.POSITIVE_INFINITY) return 0
+    const isSmall = this.note(bytes)
+    return this.count(Admission.dueMs(isSmall ? this.smallOwedMs : this.owedMs))
   }
 
-  /** How long the next group waits; whole milliseconds, because timers know no shorter time. */
-  delayMs(): number {
-    if (this.owedMs < 1) return 0
-    const delayMs = Math.min(Math.floor(this.owedMs), Admission.LONGEST_DELAY_MS)
-    this.count(delayMs)
-    return delayMs
+  /** Whether it is a small write. */
+  private note(bytes: number): boolean {
+    const now = performance.now()
+    const passedMs = now - this.paidUntil
+    const costMs = bytes / this.bytesPerMs
+    const isSmall = costMs < Admission.SMALL_MS
+    this.paidUntil = now
+    this.owedMs = Math.max(0, this.owedMs - passedMs) + costMs
+    this.smallOwedMs = Math.max(0, this.smallOwedMs - passedMs) + (isSmall ? costMs : 0)
+    return isSmall
+  }
+
+  private static dueMs(owedMs: number): number {
+    return Math.min(Math.floor(owedMs), Admission.LONGEST_DELAY_MS)
   }
 
   after(delayMs: number, callback: () => void): void {
@@ -78,13 +96,13 @@ export class Admission {
     })
   }
 
-  /** The same for a writer that owns the thread: it sleeps. No event tells it that a flush has ended, so it asks before it does. */
+  /** The same for a writer that owns the thread, small or not: it sleeps. No event tells it that a flush has ended, so it asks before it does. */
   chargeSync(bytes: number): void {
     if (this.bytesPerMs === Number.POSITIVE_INFINITY) return
-    this.charge(bytes)
+    this.note(bytes)
     if (this.owedMs < 1) return
     this.catchUp()
-    const delayMs = this.delayMs()
+    const delayMs = this.count(Admission.dueMs(this.owedMs))
     if (delayMs > 0) Atomics.wait(SLEEP, 0, 0, delayMs)
   }
 
@@ -94,12 +112,14 @@ export class Admission {
     this.count(ms)
   }
 
-  private count(ms: number): void {
+  private count(ms: number): number {
+    if (ms === 0) return 0
     const stall = this.stallsByReason.get(this.reason) ?? { count: 0, totalMs: 0 }
     stall.count++
     stall.totalMs += ms
     this.stallsByReason.set(this.reason, stall)
     publish('siltstone:stall', () => ({ directory: this.directory, reason: this.reason, ms }))
+    return ms
   }
 
   /** What writers are held to now; `undefined` where they are not. */

@@ -171,7 +171,7 @@ export function writeOperations<K, V>(
     const operation = operations[i]! as BatchOperation<unknown, unknown>
     const target = targetOf(keyspace, (operation as { keyspace?: unknown } | undefined)?.keyspace)
     if (operation?.type === 'put') {
-      const expiresAt = expiryAtOf(operation.expiresAt, operation.ttl, keyspace.engine.clock.now())
+      const expiresAt = expiryIn(operation, keyspace)
       pending.put(target.state, target.prepareKey(operation.key), target.prepareValue(operation.value), expiresAt)
     } else if (operation?.type === 'del') pending.del(target.state, target.prepareKey(operation.key))
     else if (operation?.type === 'clear') pending.clear(target.state, clearedBy(target, operation))
@@ -184,6 +184,11 @@ export function writeOperations<K, V>(
     }
   }
   return commitPending(keyspace, pending, sync, onThisThread)
+}
+
+/** The clock, 35 ns away, is asked only where something expires. */
+function expiryIn<K, V>({ expiresAt, ttl }: Expiry, { engine }: WriteTarget<K, V>): number {
+  return expiresAt === undefined && ttl === undefined ? 0 : expiryAtOf(expiresAt, ttl, engine.clock.now())
 }
 
 function clearedBy(
@@ -238,7 +243,7 @@ export class Batch<K, V> {
   put(key: unknown, value: unknown, options: BatchPutOptions | undefined = {}): this {
     this.checkUnwritten()
     const target = targetOf(this.keyspace, options.keyspace)
-    const expiresAt = expiryAtOf(options.expiresAt, options.ttl, this.keyspace.engine.clock.now())
+    const expiresAt = expiryIn(options, this.keyspace)
     this.pending.put(target.state, owned(target.prepareKey(key)), owned(target.prepareValue(value)), expiresAt)
     return this
   }

@@ -35,6 +35,8 @@ class Group {
   end = 0
   sync = false
   isVisible = false
+  /** How long after it is visible its writers hear of it, because they write faster than the store compacts. */
+  delayMs = 0
   /** When its first write was issued, if it is one of those that are measured; else 0. */
   readonly measuredFrom: number
   readonly done: Promise<void>
@@ -52,8 +54,11 @@ class Group {
     })
   }
 
-  settle(): void {
+  commit(): void {
     for (const outcome of this.outcomes) outcome.committed()
+  }
+
+  acknowledge(): void {
     this.resolve()
   }
 
@@ -83,6 +88,8 @@ export class CommitPipeline {
   private gathering: Group | undefined
   /** Written, waiting for the disk. */
   private syncing: Group | undefined
+  /** Visible, and to be heard of later. */
+  private delayed: Group[] = []
   private scheduled = false
   private refusal: SiltstoneError | undefined
   /** Everything before this position is visible. */
@@ -91,6 +98,10 @@ export class CommitPipeline {
   readonly syncLatency = new Latency()
   private groupCount = 0
   private readonly flushGathered = (): void => this.onTurnEnd()
+  private readonly acknowledgeDelayed = (): void => {
+    this.turn.turned()
+    this.releaseDelayed()
+  }
   private readonly flushAfterTurn = (): void => {
     this.turn.turned()
     this.onTurnEnd()
@@ -170,6 +181,7 @@ export class CommitPipeline {
     while (this.gathering !== undefined || this.syncing !== undefined) {
       await (this.syncing ?? this.gathering)!.done.catch(() => {})
     }
+    this.releaseDelayed()
   }
 
   /** Resolves when everything issued so far is committed or refused, whatever is issued meanwhile. */
@@ -198,9 +210,7 @@ export class CommitPipeline {
 
   private schedule(): void {
     this.scheduled = true
-    const delayMs = this.admission.delayMs()
-    if (delayMs > 0) this.admission.after(delayMs, this.flushGathered)
-    else if (this.turn.isDue()) setImmediate(this.flushAfterTurn)
+    if (this.turn.isDue()) setImmediate(this.flushAfterTurn)
     else process.nextTick(this.flushGathered)
   }
 
@@ -211,7 +221,7 @@ export class CommitPipeline {
     if (group === undefined) return
     this.gathering = undefined
     if (!this.write(group)) return
-    this.admission.charge(group.end - group.start)
+    group.delayMs = this.admission.charge(group.end - group.start)
     if (group.sync) this.syncThenSettle(group)
     else this.settle(group)
   }
@@ -333,7 +343,19 @@ export class CommitPipeline {
     this.publish(group.start, group.end)
     group.isVisible = true
     this.measureCommit(group.measuredFrom)
-    group.settle()
+    group.commit()
+    if (group.delayMs === 0) group.acknowledge()
+    else this.delay(group)
+  }
+
+  private delay(group: Group): void {
+    if (this.delayed.push(group) === 1) this.admission.after(group.delayMs, this.acknowledgeDelayed)
+  }
+
+  private releaseDelayed(): void {
+    const { delayed } = this
+    this.delayed = []
+    for (const group of delayed) group.acknowledge()
   }
 
   private publish(start: number, end: number): void {
