@@ -1,4 +1,5 @@
 import type { Allocate } from '../bytes/compression.js'
+import { Copier } from '../bytes/copier.js'
 import type { Found } from '../bytes/cursor.js'
 import { getU32, getU64, putU32, putU64, putVarint, VarintReader } from '../bytes/integers.js'
 import { isPassing } from '../bytes/workspace.js'
@@ -56,6 +57,8 @@ export class BlockWriter {
   #entriesSinceRestart = 0
   #basePosition = 0
   readonly #restartInterval: number
+
+  readonly #copier = new Copier()
 
   constructor(expectedBytes: number, restartInterval: number) {
     this.bytes = new Uint8Array(expectedBytes * 2)
@@ -129,7 +132,7 @@ export class BlockWriter {
     this.#end = at + valueLength
     // The native copy costs 40 ns before it copies the first byte.
     if (valueLength < 48) for (let i = valueStart; i < valueEnd; i++) bytes[at++] = value[i]!
-    else bytes.set(value.subarray(valueStart, valueEnd), at)
+    else this.#copier.copy(value, valueStart, valueEnd, bytes, at)
   }
 
   /** Completes the block, which is then `bytes` up to the returned length, until `clear`. */
