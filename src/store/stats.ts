@@ -56,7 +56,7 @@ export interface StoreStats {
     /** What may be in it. */
     readonly capBytes: number
   }
-  /** What filters were good for: only lookups ask them. */
+  /** What filters were good for: only lookups ask them, and not where nearly everything is found that is looked for. */
   readonly filters: {
     /** How often one was asked. */
     readonly checks: number

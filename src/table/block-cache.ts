@@ -132,6 +132,11 @@ export class BlockCache {
     if (segmentBytes >= LEAST_SEGMENT_BYTES) this.#packed = new PackedBlocks(2 ** Math.floor(Math.log2(segmentBytes)))
   }
 
+  /** Whether reads from the disk took long of late. */
+  get isSlow(): boolean {
+    return this.#pace.slow
+  }
+
   stats(): BlockCacheStats {
     return {
       hits: this.hits,

@@ -29,6 +29,8 @@ export class ReadPace {
   readHere(elapsedMs: number, bytes: number): void {
     if (elapsedMs <= SYNC_BUDGET_MS + bytes * BUDGET_MS_PER_BYTE) {
       if (++this.#fastReads >= FORGIVEN_AFTER) this.#patience = LEAST_PATIENCE
+      // Reads come here from callers that block, whatever the pace.
+      if (this.slow && --this.#waitingFor <= 0) this.slow = false
       return
     }
     this.slow = true

@@ -22,6 +22,15 @@ const LARGEST_FILTER_SHARE = 0.5
 
 const SEARCHES_BEFORE_INDEX = 3
 
+/*
+ * A filter costs a seventh of a lookup that finds its key, and saves four fifths of one that does not. A table in which nearly all that is
+ * looked for is found does not ask it: one that is not found takes as much trust away as so many that are found have made. On a
+ * slow disk it is always asked.
+ */
+const TRUST_LOST = 16
+const TRUSTED = 64
+const MOST_TRUST = 128
+
 const parseBlock = (bytes: Uint8Array, end: number): DataBlock => DataBlock.of(bytes, end)
 const parsePartition = (bytes: Uint8Array, end: number): IndexNode => IndexNode.decode(bytes, end)
 const parseFilter = (bytes: Uint8Array, end: number): FilterBlock => new FilterBlock(bytes, end)
@@ -41,6 +50,8 @@ export class Table implements BlockSource, BlockWalk {
   readonly #top: IndexNode
   readonly #filter: BlockHandle
   readonly #hasUsableFilter: boolean
+  /** Goes up with every key that is found here, and down with every key that is not. */
+  #trust = 0
   #closed = false
 
   private constructor(
@@ -127,11 +138,12 @@ export class Table implements BlockSource, BlockWalk {
    */
   lookup(key: Uint8Array, keyStart: number, keyEnd: number, hash: number, limit: Position, found: Found): boolean {
     const cache = this.#cache
-    const isFiltered = this.#hasUsableFilter
+    const isFiltered = this.#hasUsableFilter && (this.#trust < TRUSTED || cache.isSlow)
     if (isFiltered) {
       cache.filterChecks++
       if (!this.filterBlock('keep').filter.hasHash(hash)) {
         cache.filterNegatives++
+        this.#distrust()
         return false
       }
     }
@@ -143,10 +155,17 @@ export class Table implements BlockSource, BlockWalk {
       index === undefined
         ? this.#findUnindexed(block, key, keyStart, keyEnd, limit, found)
         : findByIndex(block, index, key, keyStart, keyEnd, limit, found)
-    )
+    ) {
+      if (this.#trust < MOST_TRUST) this.#trust++
       return true
+    }
     if (isFiltered) cache.filterFalsePositives++
+    this.#distrust()
     return false
+  }
+
+  #distrust(): void {
+    this.#trust = Math.max(0, this.#trust - TRUST_LOST)
   }
 
   /** In a block that was met again and again an index pays: making one costs about as much as three lookups without. */
@@ -225,15 +244,19 @@ export class Table implements BlockSource, BlockWalk {
       if (mode !== 'keep') present.lent = true
       return present as DataBlock
     }
-    const offset = partition.childOffset(ordinal)
-    const bytes = partition.childBytes(ordinal)
     const block =
       partition.packedAt[ordinal] !== 0 && mode !== 'skip'
         ? this.#cache.unpack(partition, ordinal, mode)
-        : (this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode, ahead) as DataBlock)
+        : this.#fetchBlock(partition, ordinal, mode, ahead)
     // A lookup is done with a block before anything else happens; a cursor holds on to it.
     if (mode !== 'keep') block.lent = true
     return block
+  }
+
+  #fetchBlock(partition: IndexNode, ordinal: number, mode: CacheMode, ahead: ReadAhead | undefined): DataBlock {
+    const offset = partition.childOffset(ordinal)
+    const bytes = partition.childBytes(ordinal)
+    return this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode, ahead) as DataBlock
   }
 
   get hasFilter(): boolean {
