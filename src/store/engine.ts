@@ -6,8 +6,7 @@ import { getU32 } from '../bytes/integers.js'
 import { Latency, type LatencyStats } from '../bytes/latency.js'
 import type { Position, TreeId } from '../bytes/units.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
-import { type CommitLog, createSegment } from '../log/commit-log.js'
-import { LOG_HEADER_BYTES, type LogHeader } from '../log/log-header.js'
+import type { CommitLog } from '../log/commit-log.js'
 import {
   KIND_DELETE,
   KIND_TREE,
@@ -20,9 +19,7 @@ import {
 } from '../log/operation.js'
 import { RECORD_HEADER_BYTES, recordCount } from '../log/record.js'
 import type { Segment } from '../log/segment.js'
-import type { Memtable } from '../memtable/memtable.js'
 import type { BlockCache } from '../table/block-cache.js'
-import { segmentName } from '../tree/file-names.js'
 import type { Forest } from '../tree/forest.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { Tree } from '../tree/tree.js'
@@ -33,35 +30,13 @@ import { Crawls } from './crawls.js'
 import { Generation, Generations } from './generations.js'
 import { keepAlive } from './keep-alive.js'
 import { Listeners } from './listeners.js'
+import { LogSegments } from './log-segments.js'
 import type { Pins } from './pins.js'
 import type { RetainedLog } from './retained-log.js'
 import { getText } from './text.js'
-import { TreeState } from './tree-state.js'
+import type { TreeState } from './tree-state.js'
+import { TreeStates } from './tree-states.js'
 import { Turn } from './turn.js'
-
-/** A sealed segment and the memtables that read from it. */
-interface SealedSegment {
-  readonly segment: Segment
-  readonly memtables: {
-    readonly state: TreeState
-    readonly memtable: Memtable
-    /**
-     * What the tree did not need when the segment was sealed. What moved the trim point stands in this segment or before it, so
-     * it is as safe as the flush that leaves out what lies below: a later one may be lost with the power, and what it
-     * acknowledged has to be there then.
-     */
-    readonly trimmedBefore: Uint8Array | undefined
-  }[]
-  /** Whether the forest was asked to turn it into tables. */
-  isQueued: boolean
-}
-
-// Memory for that many full segments besides the active one. Pacing is to keep writers from ever getting here.
-const SEALED_STOP = 4
-const SEALED_SLOW = 2
-// Shared memory that was let go of is freed late, when the collectors of both threads have run: without these, a load of
-// 10 million entries had 1.9 GiB of it.
-const SPARE_SEGMENTS = 2
 
 export interface EngineParts {
   readonly fs: FileSystem
@@ -108,18 +83,9 @@ export class Engine {
   private retainedInUse: RetainedLog
   /** Of a reader that was refreshed: what is still read as it was before. */
   private earlier: Generations | undefined
-  private states: TreeState[] = []
-  private readonly byName = new Map<string, TreeState>()
-  /** Trees that the active segment has written to. */
-  private touched: TreeState[] = []
-  /** Memory of segments that nobody reads any more. */
-  private readonly spareSegments: Uint8Array[] = []
-  /** Oldest first. */
-  private sealedSegments: SealedSegment[] = []
-  private logInUse: CommitLog | undefined
+  private readonly states: TreeStates
+  private readonly logSegments: LogSegments
   private pipelineInUse: CommitPipeline | undefined
-  /** Where this session began to write. */
-  private firstPosition: Position = 0
   /** What a store opened read-only sees. */
   private fixedPosition: Position = 0
   /** Why nothing can be read any more; set by `close`. */
@@ -137,7 +103,8 @@ export class Engine {
     this.pins = parts.pins
     this.lock = parts.lock
     this.admission = new Admission(parts.clock, parts.directory, () => this.forest.installEnded())
-    for (const tree of parts.forest.trees.values()) this.learn(new TreeState(tree.id, tree.name, tree.options, tree))
+    this.logSegments = new LogSegments(this)
+    this.states = new TreeStates(parts.forest.trees.values())
   }
 
   get forest(): Forest {
@@ -161,29 +128,23 @@ export class Engine {
 
   // Trees.
 
-  private learn(state: TreeState): TreeState {
-    this.states[state.id] = state
-    this.byName.set(state.name, state)
-    return state
-  }
-
   /** The tree of that name; one that is not there comes into being with its first write. */
   tree(name: string, options: TreeOptions): TreeState {
-    return this.byName.get(name) ?? this.learn(new TreeState(this.states.length, name, options))
+    return this.states.named(name, options)
   }
 
   findTree(name: string): TreeState | undefined {
-    return this.byName.get(name)
+    return this.states.find(name)
   }
 
   /** The tree that an operation of the log names; none where a damaged store was repaired without it. */
   treeOf(id: TreeId): TreeState | undefined {
-    return this.states[id]
+    return this.states.of(id)
   }
 
   /** All trees that have ever been written to. */
   trees(): TreeState[] {
-    return this.states.filter((state) => state?.tree !== undefined)
+    return this.states.all().filter((state) => state?.tree !== undefined) as TreeState[]
   }
 
   // Writing.
@@ -216,18 +177,17 @@ export class Engine {
   }
 
   get log(): CommitLog | undefined {
-    return this.logInUse
+    return this.logSegments.log
   }
 
   /** Makes the engine one that writes. */
   startWriting(log: CommitLog): void {
-    this.logInUse = log
-    this.firstPosition = log.end
+    this.logSegments.startWriting(log)
     this.pipelineInUse = new CommitPipeline(
       log,
       {
         apply: (start, end) => this.apply(log.active, start, end),
-        makeRoom: (payloadBytes) => this.makeRoom(log, payloadBytes),
+        makeRoom: (payloadBytes) => this.logSegments.makeRoom(payloadBytes),
         fail: (error) => this.refuseWrites(error),
       },
       this.admission,
@@ -249,21 +209,13 @@ export class Engine {
       return
     }
     this.earlier ??= new Generations()
-    this.earlier.add(new Generation(this.fixedPosition, this.forestInUse, this.states))
+    this.earlier.add(new Generation(this.fixedPosition, this.forestInUse, this.states.all()))
     this.forestInUse = other.forestInUse
     this.cacheInUse = other.cacheInUse
     this.retainedInUse = other.retainedInUse
     this.fixedPosition = other.fixedPosition
-    this.sealedSegments = other.sealedSegments
-    const provisional = this.states.filter((state) => other.findTree(state.name) === undefined)
-    this.states = []
-    for (const theirs of other.states) {
-      if (theirs !== undefined) this.learn(this.byName.get(theirs.name) ?? theirs).follow(theirs)
-    }
-    for (const state of provisional) {
-      state.id = this.states.length
-      this.learn(state)
-    }
+    this.logSegments.adopt(other.logSegments)
+    this.states.adopt(other.states)
     this.shifts.call()
     await this.earlier.closeUnread(this.pins)
   }
@@ -298,8 +250,8 @@ export class Engine {
         const id = operationTree(bytes, operation)
         if (operationKind(bytes, operation) === KIND_TREE) this.registerTree(bytes, operation, id)
         else {
-          const state = this.states[id]!
-          if (state.active === undefined) this.touched.push(state)
+          const state = this.states.of(id)!
+          if (state.active === undefined) this.logSegments.touch(state)
           state.memtable(base, bytes).add(operation, newestPin)
         }
         operation = operationEnd(bytes, operation)
@@ -312,111 +264,24 @@ export class Engine {
     const keyEnd = keyStart + operationKeyLength(bytes, operation)
     const name = getText(bytes, keyStart, keyEnd)
     const options = JSON.parse(getText(bytes, keyEnd, keyEnd + operationValueLength(bytes, operation))) as TreeOptions
-    const state = this.states[id] ?? this.learn(new TreeState(id, name, options))
+    const state = this.states.numbered(id, name, options)
     // Every write of the turn that created a tree says so; the first one counts.
     state.tree ??= this.forest.createTree({ id, name, options })
   }
 
-  private makeRoom(log: CommitLog, payloadBytes: number): void {
-    if (log.isResting) this.wake(log)
-    if (!log.fits(payloadBytes)) this.rotate(log, payloadBytes)
-  }
-
-  /** The first write of a session: from now on an end that is not a clean close is a crash, and positions are reserved for that. */
-  private wake(log: CommitLog): void {
-    this.forest.leasePositions(log.active.base + log.active.bytes.length)
-    log.wake()
-  }
-
-  private rotate(log: CommitLog, payloadBytes: number): void {
-    if (this.sealedSegments.length >= SEALED_STOP) this.waitForFlush()
-    const number = this.forest.nextFileNumber()
-    const base = log.end
-    const capacity = Math.max(this.writeBufferBytes, LOG_HEADER_BYTES + RECORD_HEADER_BYTES + payloadBytes)
-    this.forest.leasePositions(base + capacity)
-    const header: LogHeader = {
-      magic: 'SILTLOG\n',
-      number,
-      base,
-      previousEnd: base,
-      capacity,
-      lastEdit: this.forest.lastEdit,
-      createdAt: this.clock.now(),
-      storeId: this.forest.storeId,
-    }
-    const memory = capacity === this.writeBufferBytes ? this.spareSegments.pop() : undefined
-    const next = createSegment(this.fs, `${this.directory}/${segmentName(number)}`, header, memory)
-    const sealed = log.rotate(next)
-    this.seal(sealed)
-    this.flushSealed()
-    this.retained.trim()
-  }
-
-  /** A writer on this thread is ahead of the flushes: it waits for one. */
-  private waitForFlush(): void {
-    const startedAt = performance.now()
-    while (this.sealedSegments.length >= SEALED_STOP) this.forest.waitSync()
-    this.admission.countStop('flush is behind', performance.now() - startedAt)
-  }
-
   /** Nothing more is added to what this segment holds. */
   seal(segment: Segment): void {
-    const memtables = this.touched.map((state) => ({
-      state,
-      memtable: state.seal()!,
-      trimmedBefore: state.trimmedBefore,
-    }))
-    this.touched = []
-    this.sealedSegments.push({ segment, memtables, isQueued: false })
-    this.updateAdmission()
+    this.logSegments.seal(segment)
   }
 
   /** Hands every sealed segment to the forest. Requires: writing. */
   flushSealed(): void {
-    const log = this.logInUse!
-    for (const [i, sealed] of this.sealedSegments.entries()) {
-      if (sealed.isQueued) continue
-      sealed.isQueued = true
-      const following = this.sealedSegments[i + 1]?.segment ?? log.active
-      this.forest
-        .flush({
-          segment: sealed.segment.number,
-          images: sealed.memtables.map(({ memtable }) => memtable.image()),
-          trims: sealed.memtables.map(({ trimmedBefore }) => trimmedBefore),
-          nextSegment: following.number,
-          // What follows it says where the kept part ends, so its header counts as well.
-          keptLogs: this.retained.isWanted ? [sealed.segment.path, following.path] : [],
-          onInstalled: () => this.onFlushed(sealed, following),
-        })
-        // Never in this session: the log keeps it for the next one.
-        .catch(() => {})
-    }
+    this.logSegments.flushSealed()
   }
 
-  /** The tables are visible from now on, so the memtables go in the same moment. */
-  private onFlushed(sealed: SealedSegment, following: Segment): void {
-    for (const { state, memtable, trimmedBefore } of sealed.memtables) {
-      state.drop(memtable)
-      if (trimmedBefore !== undefined) state.tree!.trim(trimmedBefore)
-    }
-    const { bytes } = sealed.segment
-    const isFree = sealed.memtables.every(({ memtable }) => memtable.holders === 0)
-    if (isFree && bytes.length === this.writeBufferBytes && this.spareSegments.length < SPARE_SEGMENTS) {
-      this.spareSegments.push(bytes)
-    }
-    this.sealedSegments = this.sealedSegments.filter((each) => each !== sealed)
-    this.logInUse!.retire(sealed.segment)
-    this.retained.add(sealed.segment, following)
-    this.updateAdmission()
-  }
-
-  /** Writers are paced by whatever is furthest behind. */
+  /** Paces writers anew, after something has changed that they depend on. */
   updateAdmission(): void {
-    const pressure = this.forest.pressure()
-    const sealedDebt = Math.max(0, this.sealedSegments.length - SEALED_SLOW + 1) / (SEALED_STOP - SEALED_SLOW + 1) + 0.7
-    if (this.sealedSegments.length >= SEALED_SLOW && sealedDebt > pressure.debt) {
-      this.admission.update({ debt: sealedDebt, reason: 'flush is behind' })
-    } else this.admission.update(pressure)
+    this.logSegments.updateAdmission()
   }
 
   /** Moves the memtables into tables and returns when they are there. */
@@ -424,30 +289,17 @@ export class Engine {
     const { pipeline } = this
     // What is issued meanwhile is not waited for: writers may never pause.
     await pipeline.issued()
-    this.sealTouched(pipeline)
-    await this.flushesDone()
+    this.logSegments.flushTouched(pipeline)
+    await this.logSegments.flushesDone()
   }
 
   /** The same without being asked for: not where a flush is under way, nor where the store is being closed. */
   private async flushIfIdle(): Promise<void> {
     const { pipeline } = this
     await pipeline.issued()
-    if (this.sealedSegments.length > 0 || this.closedWith !== undefined) return
-    this.sealTouched(pipeline)
-    await this.flushesDone()
-  }
-
-  private sealTouched(pipeline: CommitPipeline): void {
-    if (this.touched.length === 0) return
-    const log = this.logInUse!
-    pipeline.drain(false)
-    if (log.isResting) this.wake(log)
-    this.rotate(log, 0)
-  }
-
-  /** Fails when an attempt does; the flush itself is tried again in the background. */
-  private async flushesDone(): Promise<void> {
-    await keepAlive(Promise.all(this.sealedSegments.map(({ segment }) => this.forest.flushed(segment.number))))
+    if (this.logSegments.isFlushing || this.closedWith !== undefined) return
+    this.logSegments.flushTouched(pipeline)
+    await this.logSegments.flushesDone()
   }
 
   /** Compacts a range of a tree whether it is due or not. */
@@ -464,18 +316,18 @@ export class Engine {
   async idle(): Promise<void> {
     if (this.pipelineInUse === undefined) return
     await this.pipelineInUse.issued()
-    await this.flushesDone()
+    await this.logSegments.flushesDone()
     await keepAlive(this.forest.idle())
   }
 
   /** Segments of the log that are not in tables yet. */
   get segmentCount(): number {
-    return this.sealedSegments.length + (this.logInUse === undefined ? 0 : 1)
+    return this.logSegments.count
   }
 
   /** Bytes that this session has added to the log. */
   get committedBytes(): number {
-    return this.logInUse === undefined ? 0 : this.logInUse.end - this.firstPosition
+    return this.logSegments.committedBytes
   }
 
   writeLatencies(): { commits: LatencyStats; syncs: LatencyStats } {
@@ -486,21 +338,17 @@ export class Engine {
   /** Bytes in memtables, their indexes included. */
   memoryBytes(): { segments: number; spareSegments: number; indexes: number } {
     let indexes = 0
-    for (const state of this.states) {
+    for (const state of this.states.all()) {
       for (const memtable of state?.active === undefined ? (state?.sealed ?? []) : [state.active, ...state.sealed]) {
         indexes += memtable.index.indexBytes
       }
     }
-    let segments = this.logInUse?.active.bytes.length ?? 0
-    for (const { segment } of this.sealedSegments) segments += segment.bytes.length
-    const spareSegments = this.spareSegments.reduce((sum, bytes) => sum + bytes.length, 0)
-    return { segments, spareSegments, indexes }
+    return { ...this.logSegments.memoryBytes(), indexes }
   }
 
   /** The segments of the commit log that this store reads from or writes to, oldest first. */
   get segments(): Segment[] {
-    const sealed = this.sealedSegments.map(({ segment }) => segment)
-    return this.logInUse === undefined ? sealed : [...sealed, this.logInUse.active]
+    return this.logSegments.all()
   }
 
   // Reading.
@@ -571,7 +419,7 @@ export class Engine {
 
   private async closeAll(): Promise<void> {
     assert(this.closedWith === undefined, 'an engine is closed once')
-    const { pipelineInUse: pipeline, logInUse: log } = this
+    const { pipelineInUse: pipeline, log } = this
     this.closedWith = new SiltstoneError('SILT_NOT_OPEN', 'The store is closed; open it again to use it')
     const hasFailed = pipeline?.isRefusing ?? false
     pipeline?.refuse(this.closedWith)
@@ -607,8 +455,7 @@ export class Engine {
 
   /** Closes the files of the log; also where an opening has failed. */
   letGoOfLog(): void {
-    this.logInUse?.close()
-    for (const { segment } of this.sealedSegments) segment.closeFile()
+    this.logSegments.letGo()
   }
 }
 
