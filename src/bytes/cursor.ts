@@ -16,7 +16,7 @@ import type { EpochMs, Position } from './units.js'
  * Invariant: `next`, `prev` and the seeks either complete or throw having changed nothing that a repeated call would miss, so
  * that a walk can be taken up again after a block was loaded (see `BlockNotResident`).
  *
- * The byte ranges are valid until the next step, `value…` also after it as long as the caller keeps `valueBytes`.
+ * The byte ranges are valid until the next step; of compaction's cursors `value…` also after it, as long as the caller keeps `valueBytes`.
  */
 export interface Cursor {
   /** On an entry; the fields below mean something only then. */
@@ -42,6 +42,44 @@ export interface Cursor {
   next(): void
   /** Requires: `valid`, and visible mode. */
   prev(): void
+}
+
+/** What readers see of the entry on which a cursor stands. */
+export interface Entry {
+  readonly keyBytes: Uint8Array
+  readonly keyStart: number
+  readonly keyEnd: number
+  readonly kind: number
+  readonly position: Position
+  readonly expiresAt: EpochMs
+  readonly valueBytes: Uint8Array
+  readonly valueStart: number
+  readonly valueEnd: number
+  /** The neighbours of the entry that are at hand; `undefined` where it stands alone. */
+  readonly run: EntryRun | undefined
+
+  /** The key decoded from UTF-8. It may keep the texts of some neighbours in memory, of a few KiB at most. */
+  keyText(): string
+  /** The same of the value. */
+  valueText(): string
+}
+
+/** Entries that a cursor shows one after the other, taken apart together: no step from one to the other can be interrupted. */
+export interface EntryRun {
+  /** They are all puts that do not expire. */
+  readonly isPlain: boolean
+  readonly count: number
+  /** The number of the entry that is shown; whoever reads may set it, and the cursor goes on from there. */
+  index: number
+  readonly keyBytes: Uint8Array
+  keyStartOf(index: number): number
+  keyEndOf(index: number): number
+}
+
+/** A cursor in visible mode, as readers use it. */
+export interface WalkCursor extends Cursor {
+  /** What shows the entry: this cursor or a part of it. Asked again after every step. Requires: `valid`. */
+  readonly entry: Entry
 }
 
 /** Where a point lookup puts what it found, so that a lookup allocates nothing. */

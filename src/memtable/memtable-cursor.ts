@@ -1,4 +1,5 @@
-import type { Cursor } from '../bytes/cursor.js'
+import type { Entry, WalkCursor } from '../bytes/cursor.js'
+import { getText } from '../bytes/text.js'
 import type { Position } from '../bytes/units.js'
 import {
   operationExpiresAt,
@@ -13,7 +14,7 @@ import type { OrderedIndex } from './ordered-index.js'
  * A walk over a memtable that may be written to meanwhile: it remembers its entry, and finds its place again when the
  * index has moved under it. Visible or all, see `Cursor`.
  */
-export class MemtableCursor implements Cursor {
+export class MemtableCursor implements WalkCursor, Entry {
   valid = false
   readonly keyBytes: Uint8Array
   keyStart = 0
@@ -24,6 +25,8 @@ export class MemtableCursor implements Cursor {
   readonly valueBytes: Uint8Array
   valueStart = 0
   valueEnd = 0
+  readonly entry: Entry = this
+  readonly run = undefined
 
   private readonly index: OrderedIndex
   private readonly base: Position
@@ -86,6 +89,14 @@ export class MemtableCursor implements Cursor {
       before = index.placeBefore(place)
     }
     this.settleBackward(before)
+  }
+
+  keyText(): string {
+    return getText(this.keyBytes, this.keyStart, this.keyEnd)
+  }
+
+  valueText(): string {
+    return getText(this.valueBytes, this.valueStart, this.valueEnd)
   }
 
   private currentPlace(): number {

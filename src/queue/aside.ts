@@ -1,5 +1,5 @@
 import { getU16, getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
-import { getText, putText } from '../store/text.js'
+import { getText, putText } from '../bytes/text.js'
 import type { Change } from './change.js'
 import { StoredMessage } from './message-format.js'
 import { asideKey, asideNumber, dueOf, kindRange } from './state-keys.js'

@@ -1,7 +1,7 @@
 import { invalid } from '../bytes/errors.js'
 import { getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
+import { getText, putText } from '../bytes/text.js'
 import { describe } from '../store/encoding.js'
-import { getText, putText } from '../store/text.js'
 
 /*
  * One message as it is stored, whether it stands in a queue, a topic or a log. Never to change within format version 1.

@@ -1,5 +1,5 @@
 import { getU16, putU16, putVarint, VarintReader } from '../bytes/integers.js'
-import { getText, putText } from '../store/text.js'
+import { getText, putText } from '../bytes/text.js'
 
 /*
  * The figures of a queue or a subscription, written with every commit that changes them but one: a message that is only appended

@@ -1,5 +1,6 @@
+import type { Entry } from '../bytes/cursor.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
-import { getText, putText, textByteBound } from './text.js'
+import { getText, putText, textByteBound } from '../bytes/text.js'
 
 /** A pair of functions of the user's own; for keys the bytes must order as the values should. */
 export interface CustomEncoding<T> {
@@ -62,11 +63,14 @@ export interface Encoding<T> {
   /** Requires: neither null nor undefined. */
   prepare(value: T): string | Uint8Array
   read(bytes: Uint8Array, start: number, end: number): T
+  /** The same of the text of the bytes, where that is all it looks at: scans have texts cheaper than one by one. */
+  readonly readText?: (text: string) => T
 }
 
 const utf8: Encoding<string> = {
   prepare: (value) => (typeof value === 'string' ? value : bytesOf(value, "'utf8'", 'a string')),
   read: getText,
+  readText: (text) => text,
 }
 
 const buffer: Encoding<Buffer> = {
@@ -90,9 +94,20 @@ const json: Encoding<unknown> = {
     return text
   },
   read: (bytes, start, end) => JSON.parse(getText(bytes, start, end)),
+  readText: (text) => JSON.parse(text),
 }
 
 const named: Record<EncodingName, Encoding<never>> = { utf8, buffer, view, json } as never
+
+/** The key of an entry that a scan has come to. */
+export function readKey<K>({ read, readText }: Encoding<K>, entry: Entry): K {
+  return readText === undefined ? read(entry.keyBytes, entry.keyStart, entry.keyEnd) : readText(entry.keyText())
+}
+
+/** The value of an entry that a scan has come to. */
+export function readValue<V>({ read, readText }: Encoding<V>, entry: Entry): V {
+  return readText === undefined ? read(entry.valueBytes, entry.valueStart, entry.valueEnd) : readText(entry.valueText())
+}
 
 /** Refuses circles and big integers as the mistake of the caller that they are. */
 function stringify(value: unknown): string | undefined {

@@ -1,4 +1,5 @@
 import { invalid } from '../bytes/errors.js'
+import { textByteBound } from '../bytes/text.js'
 import {
   KIND_DELETE,
   KIND_PUT,
@@ -13,7 +14,6 @@ import {
 } from '../log/operation.js'
 import type { KeyRange } from '../tree/key-range.js'
 import { describe, preparedByteBound, putPrepared } from './encoding.js'
-import { textByteBound } from './text.js'
 import type { TreeState } from './tree-state.js'
 
 /** A key or a value as an encoding has prepared it. */

@@ -1,15 +1,14 @@
-import { Found } from '../bytes/cursor.js'
+import { type Entry, Found } from '../bytes/cursor.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import { LONGEST_KEY_BYTES } from '../log/operation.js'
 import { BlockNotResident } from '../table/block-cache.js'
 import type { KeyRange } from '../tree/key-range.js'
 import { checkKeyLength, type RangeOptions, resolveRange } from './bounds.js'
-import { describe, type Encoding, preparedByteBound, putPrepared } from './encoding.js'
+import { describe, type Encoding, preparedByteBound, putPrepared, readKey, readValue } from './encoding.js'
 import type { Engine } from './engine.js'
 import { Scan, type ScanExtras, type ScanOptions, scanLimit } from './scan.js'
 import type { TreeState } from './tree-state.js'
-import type { Walk } from './walk.js'
 
 /** Something that fixes the position of a read: what `db.snapshot()` returns. */
 export interface ReadPoint {
@@ -131,22 +130,19 @@ export abstract class Reader<K, V> {
    */
   entries(options: ScanOptions<K> & ReadOptions = {}): Scan<K, [K, V]> {
     const { keyEncoding, valueEncoding } = this
-    return this.scan(options, (at) => [
-      keyEncoding.read(at.keyBytes, at.keyStart, at.keyEnd),
-      valueEncoding.read(at.valueBytes, at.valueStart, at.valueEnd),
-    ])
+    return this.scan(options, (at) => [readKey(keyEncoding, at), readValue(valueEncoding, at)])
   }
 
   /** Walks over keys. */
   keys(options: ScanOptions<K> & ReadOptions = {}): Scan<K, K> {
     const { keyEncoding } = this
-    return this.scan(options, (at) => keyEncoding.read(at.keyBytes, at.keyStart, at.keyEnd))
+    return this.scan(options, (at) => readKey(keyEncoding, at))
   }
 
   /** Walks over values, in the order of their keys. */
   values(options: ScanOptions<K> & ReadOptions = {}): Scan<K, V> {
     const { valueEncoding } = this
-    return this.scan(options, (at) => valueEncoding.read(at.valueBytes, at.valueStart, at.valueEnd))
+    return this.scan(options, (at) => readValue(valueEncoding, at))
   }
 
   /** How many keys a range holds; every one of them is visited. */
@@ -160,7 +156,7 @@ export abstract class Reader<K, V> {
   }
 
   /** A walk that makes of each entry what `read` makes of it. @internal */
-  scan<T>(options: ScanOptions<K> & ReadOptions, read: (cursor: NonNullable<Walk['current']>) => T): Scan<K, T> {
+  scan<T>(options: ScanOptions<K> & ReadOptions, read: (entry: Entry) => T): Scan<K, T> {
     const { state, keyEncoding } = this
     const range = resolveRange(keyEncoding, options)
     const { signal, reverse = false } = options

@@ -1,4 +1,4 @@
-import type { Cursor } from '../bytes/cursor.js'
+import type { WalkCursor } from '../bytes/cursor.js'
 import { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { Position } from '../bytes/units.js'
 import type { Memtable } from '../memtable/memtable.js'
@@ -55,7 +55,7 @@ export class View {
   }
 
   private committedSources(range: KeyRange): WalkSources {
-    const cursors: Cursor[] = []
+    const cursors: WalkCursor[] = []
     const newestPositions: Position[] = []
     let tombstones: RangeTombstones | undefined
     for (const memtable of this.memtables) {

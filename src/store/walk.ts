@@ -1,5 +1,5 @@
 import { compareBytes } from '../bytes/compare.js'
-import type { Cursor } from '../bytes/cursor.js'
+import type { Cursor, Entry, EntryRun, WalkCursor } from '../bytes/cursor.js'
 import type { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { EpochMs, Position } from '../bytes/units.js'
 import { KIND_DELETE } from '../log/operation.js'
@@ -8,7 +8,7 @@ import { containsKey, type KeyRange } from '../tree/key-range.js'
 
 /** Where a walk reads: sources newest first, all at one position. */
 export interface WalkSources {
-  readonly cursors: readonly Cursor[]
+  readonly cursors: readonly WalkCursor[]
   /** Per source: no entry of it has this position or a newer one. */
   readonly newestPositions: readonly Position[]
   /** Range deletions of all sources; `undefined` where there are none. */
@@ -27,24 +27,33 @@ const LEAP_ENTRIES = 8
  * deleted or expired.
  *
  * Every source shows a key at most once, so of equal keys the newest source's counts and the others step on. Between two
- * entries of one source that lie next to each other in the merge, one comparison is made: with the runner-up.
+ * entries of one source that lie next to each other in the merge, one comparison is made: with the runner-up. Where a source has a
+ * run of entries at hand, the last of which comes before the runner-up too, not even that.
  *
  * A block that is not in memory may interrupt `advance` (`BlockNotResident`); called again, it goes on where it was.
  */
 export class Walk {
-  /** The source that stands on the current entry; `undefined` at the end. */
-  current: Cursor | undefined
-  private runnerUp: Cursor | undefined
-  private readonly cursors: readonly Cursor[]
+  /** What stands on the current entry; `undefined` at the end. */
+  current: Entry | undefined
+  /** How many steps come to a visible entry for certain: in the current run, without a look at anything else and without a block. */
+  certain = 0
+  private run: EntryRun | undefined
+  private first: WalkCursor | undefined
+  private runnerUp: WalkCursor | undefined
+  private readonly cursors: readonly WalkCursor[]
   private readonly newestPositions: readonly Position[]
   private readonly tombstones: RangeTombstones | undefined
   private readonly limit: Position
   private readonly now: EpochMs
   private readonly range: KeyRange
   private readonly reverse: boolean
+  private readonly stride: 1 | -1
   private readonly onCrawl: (range: KeyRange, hiddenInMemory: number) => void
   private pending: 'nothing' | 'start' | 'seek' | 'step' | 'pick' = 'start'
   private target: Uint8Array | undefined
+  /** What a missing block interrupted: until it is done again, the cursor stands nowhere. */
+  private unfinished: (() => void) | undefined
+  private stepping: WalkCursor | undefined
   /** Entries passed since the last visible one, deleted or expired, and how many of them stand in memtables. */
   private hidden = 0
   private hiddenInMemory = 0
@@ -63,11 +72,17 @@ export class Walk {
     this.now = sources.now
     this.range = range
     this.reverse = reverse
+    this.stride = reverse ? -1 : 1
     this.onCrawl = onCrawl
   }
 
   /** To the next entry in the walk's direction; the first one at the first call. */
   advance(): void {
+    if (this.certain > 0) {
+      this.certain--
+      this.run!.index += this.stride
+      return
+    }
     if (this.pending === 'nothing') {
       if (this.current === undefined) return
       this.pending = 'step'
@@ -78,6 +93,7 @@ export class Walk {
   /** The next `advance` goes to the first entry at or after a key in the walk's direction; out of the range, to its end. */
   aim(key: Uint8Array): void {
     this.target = key
+    this.certain = 0
     if (containsKey(this.range, key, 0, key.length)) this.pending = 'seek'
     else {
       this.pending = 'nothing'
@@ -92,18 +108,44 @@ export class Walk {
       else if (this.pending === 'step') this.step()
       else if (this.pending === 'pick') this.pick()
       this.pending = 'nothing'
-      const { current } = this
+      const current = this.first?.entry
       if (current === undefined || this.isOutside(current)) {
         this.current = undefined
         this.noteCrawl(undefined)
         return
       }
+      this.current = current
       if (!this.isHidden(current)) {
         if (this.hidden > 0) this.noteCrawl(current)
+        this.run = current.run
+        if (this.run?.isPlain) this.certain = this.certainIn(this.run)
         return
       }
       this.noteHidden(current)
     }
+  }
+
+  /** How many entries of a plain run come next in the walk and are visible; not all, perhaps, where the run leaves the walk's range. */
+  private certainIn(run: EntryRun): number {
+    if (this.tombstones !== undefined) return 0
+    const left = this.reverse ? run.index : run.count - 1 - run.index
+    if (left === 0 || this.isCertain(run, left)) return left
+    // Somewhere in the run another source comes between, or the range ends.
+    let certain = 0
+    for (let step = 1; certain + step < left && this.isCertain(run, certain + step); step *= 2) certain += step
+    return certain
+  }
+
+  /** Whether the entry so many steps on comes before the other sources and the end of the range. */
+  private isCertain(run: EntryRun, steps: number): boolean {
+    const { keyBytes } = run
+    const start = run.keyStartOf(run.index + steps * this.stride)
+    const end = run.keyEndOf(run.index + steps * this.stride)
+    if (this.isKeyOutside(keyBytes, start, end)) return false
+    const { runnerUp } = this
+    if (runnerUp === undefined) return true
+    const order = compareBytes(keyBytes, start, end, runnerUp.keyBytes, runnerUp.keyStart, runnerUp.keyEnd)
+    return this.reverse ? order > 0 : order < 0
   }
 
   private startAll(): void {
@@ -118,6 +160,8 @@ export class Walk {
 
   /** Requires: the key is in the range. */
   private seekAll(key: Uint8Array): void {
+    this.unfinished = undefined
+    this.stepping = undefined
     for (const cursor of this.cursors) {
       if (this.reverse) seekAtOrBefore(cursor, key)
       else cursor.seek(key, 0, key.length)
@@ -126,21 +170,24 @@ export class Walk {
   }
 
   private step(): void {
-    const current = this.current!
-    if (this.reverse) current.prev()
-    else current.next()
+    const first = this.first!
+    if (this.reverse) first.prev()
+    else first.next()
     // From here on the step is taken: should the rest be interrupted, only the rest is done again.
     this.pending = 'pick'
     const { runnerUp } = this
-    if (current.valid && (runnerUp === undefined || this.order(current, runnerUp) < 0)) return
+    if (first.valid && (runnerUp === undefined || this.order(first, runnerUp) < 0)) return
     this.pick()
   }
 
   /** Finds the first source in the walk's direction, and the one behind it. */
   private pick(): void {
+    this.unfinished?.()
+    this.unfinished = undefined
+    if (this.stepping !== undefined) this.stepBehind(this.stepping)
     const { cursors } = this
-    let best: Cursor | undefined
-    let second: Cursor | undefined
+    let best: WalkCursor | undefined
+    let second: WalkCursor | undefined
     for (let i = 0; i < cursors.length; i++) {
       const cursor = cursors[i]!
       while (cursor.valid) {
@@ -158,13 +205,19 @@ export class Walk {
           best = cursor
           break
         }
-        // An older version of the same key.
-        if (this.reverse) cursor.prev()
-        else cursor.next()
+        this.stepBehind(cursor)
       }
     }
-    this.current = best
+    this.first = best
     this.runnerUp = second
+  }
+
+  /** A source that has only an older version of the key goes on. */
+  private stepBehind(cursor: WalkCursor): void {
+    this.stepping = cursor
+    if (this.reverse) cursor.prev()
+    else cursor.next()
+    this.stepping = undefined
   }
 
   private order(a: Cursor, b: Cursor): number {
@@ -172,13 +225,18 @@ export class Walk {
     return this.reverse ? -order : order
   }
 
-  private isOutside(cursor: Cursor): boolean {
-    const { start, end } = this.range
-    if (this.reverse) return compareBytes(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, start, 0, start.length) < 0
-    return end !== undefined && compareBytes(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, end, 0, end.length) >= 0
+  private isOutside(entry: Entry): boolean {
+    return this.isKeyOutside(entry.keyBytes, entry.keyStart, entry.keyEnd)
   }
 
-  private isHidden(cursor: Cursor): boolean {
+  /** Whether a key is beyond the end of the range in the walk's direction. */
+  private isKeyOutside(bytes: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    const { start, end } = this.range
+    if (this.reverse) return compareBytes(bytes, keyStart, keyEnd, start, 0, start.length) < 0
+    return end !== undefined && compareBytes(bytes, keyStart, keyEnd, end, 0, end.length) >= 0
+  }
+
+  private isHidden(cursor: Entry): boolean {
     if (cursor.kind === KIND_DELETE) return true
     if (cursor.expiresAt !== 0 && cursor.expiresAt <= this.now) return true
     const { tombstones } = this
@@ -188,7 +246,7 @@ export class Walk {
   }
 
   /** Counts a hidden entry. Under a range deletion that goes on and on, what it hides is passed over in one seek. */
-  private noteHidden(cursor: Cursor): void {
+  private noteHidden(cursor: Entry): void {
     if (this.hidden++ === 0) this.hiddenFrom = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
     if (cursor instanceof MemtableCursor) this.hiddenInMemory++
     this.pending = 'step'
@@ -207,13 +265,17 @@ export class Walk {
     for (const [i, cursor] of this.cursors.entries()) {
       if (!cursor.valid || this.newestPositions[i]! > covering) continue
       if (tombstones.fragmentAt(cursor.keyBytes, cursor.keyStart, cursor.keyEnd) !== fragment) continue
-      if (this.reverse) cursor.seekBefore(edge!, 0, edge!.length)
-      else if (edge !== undefined) cursor.seek(edge, 0, edge.length)
-      else exhaust(cursor)
+      this.unfinished = () => {
+        if (this.reverse) cursor.seekBefore(edge!, 0, edge!.length)
+        else if (edge !== undefined) cursor.seek(edge, 0, edge.length)
+        else exhaust(cursor)
+      }
+      this.unfinished()
+      this.unfinished = undefined
     }
   }
 
-  private noteCrawl(next: Cursor | undefined): void {
+  private noteCrawl(next: Entry | undefined): void {
     if (this.hidden >= CRAWL_ENTRIES) {
       const from = this.hiddenFrom!
       const to = next === undefined ? undefined : next.keyBytes.slice(next.keyStart, next.keyEnd)

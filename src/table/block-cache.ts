@@ -199,6 +199,11 @@ export class BlockCache {
     }
     const isFull = resident instanceof DataBlock && !this.#hasRoom(resident.memoryBytes)
     if (mode === 'keep' && isFull && !this.#isWanted(parent, ordinal, WANTED_SHIFT)) return resident
+    if (mode === 'pass' && isFull && ahead?.isRunning) {
+      // It would be the next to go, and the walk that it was read for has it anyway.
+      resident.settle(ahead.memoryForBlock)
+      return resident
+    }
     resident.settle(this.#memory.take)
     if (mode !== 'skip') this.#insert(parent, ordinal, resident, mode === 'keep')
     return resident
@@ -219,15 +224,16 @@ export class BlockCache {
       if (!this.#isTight || this.#isWanted(parent, ordinal, 0)) this.#pack(parent, ordinal, stored, storedBytes)
       if (isLookup) return
     }
-    block.settle(this.#memory.take)
-    if (this.#hasRoom(block.memoryBytes)) this.#insert(parent, ordinal, block, false)
+    const isKept = this.#hasRoom(block.memoryBytes)
+    block.settle(isKept || ahead === undefined ? this.#memory.take : ahead.memoryForBlock)
+    if (isKept) this.#insert(parent, ordinal, block, false)
   }
 
   /**
    * A child of `parent` that is among the packed, decompressed: for a lookup where the next block will be as well. While there is room it
    * stays in memory in this form, too. Requires: it is there.
    */
-  unpack(parent: Resident, ordinal: number, mode: 'keep' | 'pass'): DataBlock {
+  unpack(parent: Resident, ordinal: number, mode: 'keep' | 'pass', ahead?: ReadAhead): DataBlock {
     this.hits++
     const isLookup = mode === 'keep'
     const { bytes, start, end, rawBytes, isHot } = this.#packed!.find(parent, ordinal, isLookup)
@@ -240,7 +246,7 @@ export class BlockCache {
       return this.#passing
     }
     const block = DataBlock.ofChecked(target, rawBytes)
-    block.settle(this.#memory.take)
+    block.settle(isKept || ahead === undefined ? this.#memory.take : ahead.memoryForBlock)
     if (isKept) this.#insert(parent, ordinal, block, isLookup)
     return block
   }

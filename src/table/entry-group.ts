@@ -1,39 +1,172 @@
+import type { Entry, EntryRun } from '../bytes/cursor.js'
 import { VarintReader } from '../bytes/integers.js'
-import { type DataBlock, entryPosition, suffixStart } from './block.js'
+import { getText } from '../bytes/text.js'
+import type { EpochMs, Position } from '../bytes/units.js'
+import { Assembly, Workspace } from '../bytes/workspace.js'
+import { KIND_PUT } from '../log/operation.js'
+import { type DataBlock, entryExpiresAt, entryKind, entryPosition, suffixStart } from './block.js'
+import { NeighbourTexts } from './neighbour-texts.js'
+import { NEIGHBOURS_CODE } from './neighbours-code.js'
 
-const FIELDS = 6
-const ENTRY_AT = 0
-const KEY_START = 1
-const KEY_END = 2
-const AFTER_HEAD = 3
-const VALUE_START = 4
-const VALUE_END = 5
+/*
+ * What is known of a group, in one array:
+ *
+ *   +-------+---------+-----------+---------+-------------+-----------+----------+------------+--------+-----------+---
+ *   | kinds | 3 spare | key start | key end | value start | value end | entry at | after head | others | key start | …
+ *   +-------+---------+-----------+---------+-------------+-----------+----------+------------+--------+-----------+---
+ *
+ * Bit `k` of kinds says that there are entries of kind `k`. Others says whether key or value are not ASCII, or were not looked at.
+ * `assembly/neighbours.ts` writes the same.
+ */
+const KINDS = 0
+const ROWS = 4
+const FIELDS = 7
+const KEY_START = ROWS
+const KEY_END = ROWS + 1
+const VALUE_START = ROWS + 2
+const VALUE_END = ROWS + 3
+const ENTRY_AT = ROWS + 4
+const AFTER_HEAD = ROWS + 5
+const OTHERS = ROWS + 6
+
+const IS_OTHER_KEY = 1
+const IS_OTHER_VALUE = 2
+
+const ONLY_PUTS = 1 << KIND_PUT
+const TWO_32 = 2 ** 32
+
+// What WebAssembly has room for.
+const MOST_ROWS = 256
+const MOST_KEY_BYTES = 4096
+/** What is brought there: taking apart less is quicker than bringing it, and the texts of larger groups are not worth it. */
+const SHORTEST_BYTES = 256
+export const LONGEST_BYTES = 8 * 1024
+
+/** Of facts and keys together. */
+const MOST_BYTES = (ROWS + MOST_ROWS * FIELDS) * 4 + MOST_KEY_BYTES
+
+// Most groups have no more.
+const USUAL_ROWS = 32
+const USUAL_KEY_BYTES = 1024
+
+interface Neighbours {
+  takeApart(
+    at: number,
+    end: number,
+    bias: number,
+    out: number,
+    baseLow: number,
+    baseHigh: number,
+    limitLow: number,
+    limitHigh: number,
+    looksAtValues: boolean,
+  ): number
+}
+
+/** Where WebAssembly takes groups apart, one after the other. What it makes is copied out. */
+class Desk {
+  readonly #space = new Workspace(Math.max(LONGEST_BYTES, MOST_BYTES))
+  readonly #code = new Assembly<Neighbours>(NEIGHBOURS_CODE).in(this.#space)
+  readonly facts = new Int32Array(this.#space.memory.buffer, this.#space.output, ROWS + MOST_ROWS * FIELDS)
+  readonly keys = new Uint8Array(this.#space.memory.buffer, this.#space.output + this.facts.byteLength, MOST_KEY_BYTES)
+
+  /** How many entries there are in a range of a block; -1 where they are too many. */
+  takeApart(
+    { bytes, basePosition }: DataBlock,
+    start: number,
+    end: number,
+    limit: number,
+    looksAtValues: boolean,
+  ): number {
+    const { input, inputBytes, output } = this.#space
+    const last = Math.min(limit, Number.MAX_SAFE_INTEGER)
+    inputBytes.set(bytes.subarray(start, end))
+    return this.#code.takeApart(
+      input,
+      input + end - start,
+      start - input,
+      output,
+      basePosition,
+      basePosition / TWO_32,
+      last,
+      last / TWO_32,
+      looksAtValues,
+    )
+  }
+}
+
+let desk: Desk | undefined
 
 const varint = new VarintReader()
 
 /**
  * The entries between two restart points of a block, taken apart. Keys can only be put together forwards, so whoever walks
- * backwards takes a whole group at once and then steps through it; that makes a step back as cheap as one forward.
+ * backwards takes a whole group at once and then steps through it; and whoever walks on and on takes larger ones, because the texts
+ * of a group come cheaper together.
  *
  * The memory is used again for every group: nothing is allocated once it has grown.
  */
-export class EntryGroup {
+export class EntryGroup implements Entry, EntryRun {
   count = 0
-  keys = new Uint8Array(1024)
-  #fields = new Int32Array(FIELDS * 32)
+  /** The entry that is shown. */
+  index = 0
+  /** Where the walk is going that texts are wanted for; neighbours come with them only if it is long. */
+  isBackwards = false
+  isLong = false
+  readonly run: EntryRun = this
+  keyBytes: Uint8Array = new Uint8Array(USUAL_KEY_BYTES)
+  valueBytes: Uint8Array = this.keyBytes
+  #basePosition = 0
+  #facts: Int32Array = new Int32Array(ROWS + USUAL_ROWS * FIELDS)
+  #looksAtValues = false
+  readonly #keyTexts = new NeighbourTexts(KEY_START, OTHERS, IS_OTHER_KEY)
+  readonly #valueTexts = new NeighbourTexts(VALUE_START, OTHERS, IS_OTHER_VALUE)
 
-  /**
-   * Takes a group apart. Of every key the newest version below `limit` is kept and none where there is no such; or
-   * every version, with `everyVersion`.
-   */
-  decode(block: DataBlock, group: number, limit: number, everyVersion: boolean): void {
+  /** Takes a range apart that begins and ends at restart points. Of every key the newest version below `limit` is kept, if there is one. */
+  decode(block: DataBlock, start: number, end: number, limit: number): void {
+    this.#begin(block)
+    if (end - start < SHORTEST_BYTES || end - start > LONGEST_BYTES || !this.#decodeThere(block, start, end, limit)) {
+      this.#decodeHere(block, start, end, limit, false)
+    }
+  }
+
+  /** The same of every version of every key. */
+  decodeAll(block: DataBlock, start: number, end: number): void {
+    this.#begin(block)
+    this.#decodeHere(block, start, end, 0, true)
+  }
+
+  #begin(block: DataBlock): void {
+    this.#keyTexts.clear()
+    this.#valueTexts.clear()
+    this.valueBytes = block.bytes
+    this.#basePosition = block.basePosition
+    this.index = 0
+  }
+
+  /** By WebAssembly; false where there is no room for that. */
+  #decodeThere(block: DataBlock, start: number, end: number, limit: number): boolean {
+    desk ??= new Desk()
+    const count = desk.takeApart(block, start, end, limit, this.#looksAtValues)
+    if (count < 0) return false
+    this.count = count
+    const cells = ROWS + count * FIELDS
+    const keyBytes = count === 0 ? 0 : desk.facts[cells - FIELDS + KEY_END - ROWS]!
+    if (cells > this.#facts.length) this.#facts = new Int32Array(cells * 2)
+    if (keyBytes > this.keyBytes.length) this.keyBytes = new Uint8Array(keyBytes * 2)
+    this.#facts.set(desk.facts.subarray(0, cells))
+    this.keyBytes.set(desk.keys.subarray(0, keyBytes))
+    return true
+  }
+
+  #decodeHere(block: DataBlock, start: number, end: number, limit: number, everyVersion: boolean): void {
     const bytes = block.bytes
-    const end = block.restart(group + 1)
-    let at = block.restart(group)
+    let at = start
     let keyStart = 0
     let keyEnd = -1
     let taken = false
     this.count = 0
+    let kinds = 0
     while (at < end) {
       const entryAt = at
       let shared = bytes[at]!
@@ -52,8 +185,8 @@ export class EntryGroup {
       const valueStart = suffix + unshared
       if (unshared !== 0 || shared !== keyEnd - keyStart) {
         const start = Math.max(0, keyEnd)
-        if (start + shared + unshared > this.keys.length) this.#growKeys(start + shared + unshared)
-        const keys = this.keys
+        if (start + shared + unshared > this.keyBytes.length) this.#growKeys(start + shared + unshared)
+        const keys = this.keyBytes
         for (let i = 0; i < shared; i++) keys[start + i] = keys[keyStart + i]!
         for (let i = 0; i < unshared; i++) keys[start + shared + i] = bytes[suffix + i]!
         keyStart = start
@@ -63,54 +196,113 @@ export class EntryGroup {
       if (everyVersion || (!taken && entryPosition(bytes, head, at, block.basePosition) < limit)) {
         taken = true
         const row = this.count++ * FIELDS
-        if (row === this.#fields.length) this.#growFields()
-        const fields = this.#fields
-        fields[row + ENTRY_AT] = entryAt
-        fields[row + KEY_START] = keyStart
-        fields[row + KEY_END] = keyEnd
-        fields[row + AFTER_HEAD] = at
-        fields[row + VALUE_START] = valueStart
-        fields[row + VALUE_END] = valueStart + valueLength
+        if (row + ROWS + FIELDS > this.#facts.length) this.#growFacts()
+        const facts = this.#facts
+        facts[row + KEY_START] = keyStart
+        facts[row + KEY_END] = keyEnd
+        facts[row + VALUE_START] = valueStart
+        facts[row + VALUE_END] = valueStart + valueLength
+        facts[row + ENTRY_AT] = entryAt
+        facts[row + AFTER_HEAD] = at
+        facts[row + OTHERS] = IS_OTHER_KEY | IS_OTHER_VALUE
+        kinds |= 1 << entryKind(head)
       }
       at = valueStart + valueLength
     }
+    this.#facts[KINDS] = kinds
+  }
+
+  get isPlain(): boolean {
+    return this.#facts[KINDS] === ONLY_PUTS
   }
 
   /** Where in the block the entry begins. */
   entryAt(index: number): number {
-    return this.#fields[index * FIELDS + ENTRY_AT]!
+    return this.#facts[index * FIELDS + ENTRY_AT]!
   }
 
-  keyStart(index: number): number {
-    return this.#fields[index * FIELDS + KEY_START]!
+  keyStartOf(index: number): number {
+    return this.#facts[index * FIELDS + KEY_START]!
   }
 
-  keyEnd(index: number): number {
-    return this.#fields[index * FIELDS + KEY_END]!
+  keyEndOf(index: number): number {
+    return this.#facts[index * FIELDS + KEY_END]!
   }
 
   /** The offset behind the entry's head, which is the byte before. */
   afterHead(index: number): number {
-    return this.#fields[index * FIELDS + AFTER_HEAD]!
+    return this.#facts[index * FIELDS + AFTER_HEAD]!
   }
 
-  valueStart(index: number): number {
-    return this.#fields[index * FIELDS + VALUE_START]!
+  valueStartOf(index: number): number {
+    return this.#facts[index * FIELDS + VALUE_START]!
   }
 
-  valueEnd(index: number): number {
-    return this.#fields[index * FIELDS + VALUE_END]!
+  valueEndOf(index: number): number {
+    return this.#facts[index * FIELDS + VALUE_END]!
+  }
+
+  get keyStart(): number {
+    return this.keyStartOf(this.index)
+  }
+
+  get keyEnd(): number {
+    return this.keyEndOf(this.index)
+  }
+
+  get valueStart(): number {
+    return this.valueStartOf(this.index)
+  }
+
+  get valueEnd(): number {
+    return this.valueEndOf(this.index)
+  }
+
+  get kind(): number {
+    return entryKind(this.valueBytes[this.afterHead(this.index) - 1]!)
+  }
+
+  get position(): Position {
+    const afterHead = this.afterHead(this.index)
+    return entryPosition(this.valueBytes, this.valueBytes[afterHead - 1]!, afterHead, this.#basePosition)
+  }
+
+  get expiresAt(): EpochMs {
+    const afterHead = this.afterHead(this.index)
+    return entryExpiresAt(this.valueBytes, this.valueBytes[afterHead - 1]!, afterHead)
+  }
+
+  keyText(): string {
+    return this.#text(this.#keyTexts, this.keyBytes, KEY_START)
+  }
+
+  valueText(): string {
+    this.#looksAtValues = true
+    return this.#text(this.#valueTexts, this.valueBytes, VALUE_START)
+  }
+
+  #text(texts: NeighbourTexts, bytes: Uint8Array, field: number): string {
+    const { index } = this
+    const facts = this.#facts
+    const start = facts[index * FIELDS + field]!
+    const end = facts[index * FIELDS + field + 1]!
+    if (index < texts.first || index > texts.last) {
+      if (!this.isLong || !texts.gather(bytes, facts, FIELDS, this.count, index, this.isBackwards)) {
+        return getText(bytes, start, end)
+      }
+    }
+    return texts.text.substring(start - texts.from, end - texts.from)
   }
 
   #growKeys(needed: number): void {
     const larger = new Uint8Array(needed * 2)
-    larger.set(this.keys)
-    this.keys = larger
+    larger.set(this.keyBytes)
+    this.keyBytes = larger
   }
 
-  #growFields(): void {
-    const larger = new Int32Array(this.#fields.length * 2)
-    larger.set(this.#fields)
-    this.#fields = larger
+  #growFacts(): void {
+    const larger = new Int32Array(this.#facts.length * 2)
+    larger.set(this.#facts)
+    this.#facts = larger
   }
 }

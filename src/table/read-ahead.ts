@@ -21,6 +21,7 @@ export class ReadAhead {
   #next = FIRST_BYTES
   /** How many blocks in a row were beside the one before. */
   #inARow = 0
+  #block: Uint8Array | undefined
   /** The block that was read last. */
   #lastFrom = -1
   #lastTo = -1
@@ -35,6 +36,12 @@ export class ReadAhead {
     return this.#bytes !== undefined && offset >= this.#from && offset + length <= this.#to
   }
 
+  /** Memory for the block that the walk comes to, the same each time: it has left the one before. Bound, because it is handed on as a function. */
+  readonly memoryForBlock = (bytes: number): Uint8Array => {
+    if (this.#block === undefined || this.#block.length < bytes) this.#block = unzeroed(bytes + (bytes >>> 3))
+    return this.#block
+  }
+
   /** Fills the beginning of `target` with a block. Requires: `has`. */
   take(target: Uint8Array, length: number, offset: number): void {
     this.#follow(length, offset)
@@ -44,7 +51,7 @@ export class ReadAhead {
   /** Reads a block of `partition` into the beginning of `target`, and others beside it where that pays; returns how many bytes. */
   readSync(file: TableFile, target: Uint8Array, length: number, offset: number, partition: IndexNode): number {
     const isForwards = this.#follow(length, offset)
-    if (this.#inARow >= PATIENCE && length <= MOST_BYTES) {
+    if (this.isRunning && length <= MOST_BYTES) {
       const read = this.#readMore(file, length, offset, isForwards, partition)
       if (read > 0) {
         target.set(this.#bytes!.subarray(offset - this.#from, offset - this.#from + length))

@@ -101,7 +101,7 @@ class OrderAudit {
     let problem: string | undefined
     for (let g = 0; g < block.restartCount; g++) {
       const group = this.#group
-      group.decode(block, g, Number.POSITIVE_INFINITY, true)
+      group.decodeAll(block, block.restart(g), block.restart(g + 1))
       for (let i = 0; i < group.count; i++) problem ??= this.#readEntry(block, group, i, g === 0 && i === 0)
       this.counts.entryCount += group.count
     }
@@ -121,17 +121,17 @@ class OrderAudit {
     const head = block.bytes[afterHead - 1]!
     const kind = entryKind(head)
     const position = entryPosition(block.bytes, head, afterHead, block.basePosition)
-    const start = group.keyStart(index)
-    const end = group.keyEnd(index)
+    const start = group.keyStartOf(index)
+    const end = group.keyEndOf(index)
     if (kind === KIND_DELETE) this.counts.deletionCount++
     if (kind === KIND_PUT_EXPIRING) this.counts.expiringCount++
     this.counts.rawKeyBytes += end - start
-    this.counts.rawValueBytes += group.valueEnd(index) - group.valueStart(index)
+    this.counts.rawValueBytes += group.valueEndOf(index) - group.valueStartOf(index)
 
     const last = this.#lastKey
     const lastPosition = this.#lastPosition
-    const comparison = last === undefined ? -1 : compareBytes(last, 0, last.length, group.keys, start, end)
-    if (comparison !== 0) this.#lastKey = group.keys.slice(start, end)
+    const comparison = last === undefined ? -1 : compareBytes(last, 0, last.length, group.keyBytes, start, end)
+    if (comparison !== 0) this.#lastKey = group.keyBytes.slice(start, end)
     this.#firstKey ??= this.#lastKey
     this.#lastPosition = position
     this.#lowest = Math.min(this.#lowest, position)
@@ -139,7 +139,8 @@ class OrderAudit {
     if (comparison > 0) return 'keys are out of order'
     if (comparison === 0 && isFirstOfBlock) return 'the versions of a key are spread over two blocks'
     if (comparison === 0 && position >= lastPosition) return 'the versions of a key are out of order'
-    if (this.#filter?.hasHash(keyHash(group.keys, start, end)) === false) return 'the filter denies a key that is there'
+    if (this.#filter?.hasHash(keyHash(group.keyBytes, start, end)) === false)
+      return 'the filter denies a key that is there'
     return undefined
   }
 }

@@ -1,6 +1,7 @@
 import { compareBytes } from '../bytes/compare.js'
-import type { Cursor } from '../bytes/cursor.js'
+import type { Entry, WalkCursor } from '../bytes/cursor.js'
 import { VarintReader } from '../bytes/integers.js'
+import { getText } from '../bytes/text.js'
 import type { EpochMs, Position } from '../bytes/units.js'
 import {
   type DataBlock,
@@ -11,7 +12,7 @@ import {
   suffixStart,
 } from './block.js'
 import type { CacheMode } from './block-cache.js'
-import { EntryGroup } from './entry-group.js'
+import { EntryGroup, LONGEST_BYTES } from './entry-group.js'
 import type { IndexNode } from './index-node.js'
 import { ReadAhead } from './read-ahead.js'
 
@@ -24,18 +25,22 @@ export interface BlockWalk {
   block(partition: IndexNode, ordinal: number, mode: CacheMode, ahead?: ReadAhead): DataBlock
 }
 
+/** A walk that has come so far goes on, most often: it takes whole groups. Many are over before. */
+const PATIENCE = 16
+
 const EMPTY = new Uint8Array(0)
 const varint = new VarintReader()
 
 /**
  * A walk over the entries of a table.
  *
- * Forwards it decodes one entry at a time, into a key that is kept up to date by copying the suffixes; a step takes 20 ns.
- * Backwards it takes apart one restart group at a time (`EntryGroup`). Position, kind and expiry are decoded when asked for.
+ * Forwards it begins with one entry at a time, decoded into a key that is kept up to date by copying the suffixes; a step takes 20 ns.
+ * Backwards, and forwards once it has gone on for a while, it takes apart one restart group at a time (`EntryGroup`): then the texts of
+ * its entries are decoded together too. Position, kind and expiry are decoded when asked for.
  *
  * Blocks are fetched before anything is changed, so a call that threw can be made again.
  */
-export class TableCursor implements Cursor {
+export class TableCursor implements WalkCursor, Entry {
   valid = false
   keyBytes: Uint8Array = EMPTY
   keyStart = 0
@@ -43,6 +48,7 @@ export class TableCursor implements Cursor {
   valueBytes: Uint8Array = EMPTY
   valueStart = 0
   valueEnd = 0
+  readonly run = undefined
 
   readonly #walk: BlockWalk
   readonly #limit: Position
@@ -63,10 +69,14 @@ export class TableCursor implements Cursor {
   #key = new Uint8Array(64)
   #keyLength = -1
 
-  /** Backwards: the group and the entry in it that is shown. A group of -1 means that the walk goes forwards. */
+  /** The restart groups of this block that are taken apart: the first, and the one behind the last. A first of -1 stands for one entry at a time. */
   #group = -1
-  #indexInGroup = 0
+  #groupEnd = 0
   #entries: EntryGroup | undefined
+  /** Entries that were decoded one at a time since the last seek. */
+  #alone = 0
+  /** The walk goes on from group to group: texts are decoded together. */
+  #isLong = false
 
   /** `limit` is `undefined` for every version. `newest` is the highest position in the table. */
   constructor(walk: BlockWalk, limit: Position | undefined, newest: Position, mode: CacheMode) {
@@ -94,9 +104,22 @@ export class TableCursor implements Cursor {
     return entryExpiresAt(this.valueBytes, this.valueBytes[this.#afterHead - 1]!, this.#afterHead)
   }
 
+  get entry(): Entry {
+    return this.#group < 0 ? this : this.#entries!
+  }
+
+  keyText(): string {
+    return getText(this.keyBytes, this.keyStart, this.keyEnd)
+  }
+
+  valueText(): string {
+    return getText(this.valueBytes, this.valueStart, this.valueEnd)
+  }
+
   seekToFirst(): void {
     if (this.#walk.partitionCount === 0) return
     this.#enter(0, this.#walk.partition(0, this.#mode), 0)
+    this.#begin()
     this.#advance(false)
   }
 
@@ -109,13 +132,17 @@ export class TableCursor implements Cursor {
   next(): void {
     if (this.#group >= 0) {
       const entries = this.#entries!
-      if (this.#indexInGroup + 1 < entries.count) {
-        this.#showOfGroup(this.#indexInGroup + 1)
+      const index = entries.index + 1
+      if (index < entries.count) this.#showOfGroup(index)
+      else this.#proceed(this.#groupEnd)
+      return
+    }
+    if (this.#alone >= PATIENCE && !this.#everyVersion) {
+      const group = this.#groupBeginningAt(this.#nextAt)
+      if (group >= 0) {
+        this.#proceed(group)
         return
       }
-      this.#nextAt = this.#block!.restart(this.#group + 1)
-      this.#keyLength = -1
-      this.#group = -1
     }
     this.#advance(true)
   }
@@ -125,17 +152,18 @@ export class TableCursor implements Cursor {
     if (last < 0) return
     const partition = this.#walk.partition(last, this.#mode)
     this.#enter(last, partition, partition.count - 1)
+    this.#begin()
     this.#retreat(this.#block!.restartCount)
   }
 
   seekBefore(bytes: Uint8Array, start: number, end: number): void {
     if (!this.#enterBlockOf(bytes, start, end)) return
     const group = lastRestartAtOrBefore(this.#block!, bytes, start, end)
-    const entries = this.#decodeGroup(group)
+    const entries = this.#decodeGroups(group, group + 1)
     let index = entries.count - 1
     while (
       index >= 0 &&
-      compareBytes(entries.keys, entries.keyStart(index), entries.keyEnd(index), bytes, start, end) >= 0
+      compareBytes(entries.keyBytes, entries.keyStartOf(index), entries.keyEndOf(index), bytes, start, end) >= 0
     ) {
       index--
     }
@@ -146,13 +174,19 @@ export class TableCursor implements Cursor {
   prev(): void {
     if (this.#group < 0) {
       const group = groupOf(this.#block!, this.#entryAt)
-      const entries = this.#decodeGroup(group)
+      const entries = this.#decodeGroups(group, group + 1)
       let index = 0
       while (entries.entryAt(index) < this.#entryAt) index++
-      this.#indexInGroup = index
+      entries.index = index
     }
-    if (this.#indexInGroup > 0) this.#showOfGroup(this.#indexInGroup - 1)
-    else this.#retreat(this.#group)
+    const { index } = this.#entries!
+    if (index > 0) {
+      this.#showOfGroup(index - 1)
+    } else {
+      this.#isLong = true
+      this.#entries!.isBackwards = true
+      this.#retreat(this.#group)
+    }
   }
 
   /** To the one block that can hold the key; false in a table without entries. */
@@ -161,7 +195,14 @@ export class TableCursor implements Cursor {
     const ordinal = this.#walk.partitionOf(bytes, start, end)
     const partition = this.#walk.partition(ordinal, this.#mode)
     this.#enter(ordinal, partition, partition.find(bytes, start, end))
+    this.#begin()
     return true
+  }
+
+  /** A walk begins here; how far it goes is not known. */
+  #begin(): void {
+    this.#alone = 0
+    this.#isLong = false
   }
 
   /** To before the first entry of a block. */
@@ -179,16 +220,46 @@ export class TableCursor implements Cursor {
   /** To the next entry to be shown, in this block or a later one; `shown` says that versions of the last key do not count. */
   #advance(shown: boolean): void {
     while (!this.#advanceInBlock(shown)) {
-      if (this.#blockOrdinal + 1 < this.#partition!.count) {
-        this.#enter(this.#partitionOrdinal, this.#partition!, this.#blockOrdinal + 1)
-      } else if (this.#partitionOrdinal + 1 < this.#walk.partitionCount) {
-        const ordinal = this.#partitionOrdinal + 1
-        this.#enter(ordinal, this.#walk.partition(ordinal, this.#mode), 0)
-      } else {
+      if (!this.#enterNext()) {
         this.valid = false
         return
       }
     }
+    this.#alone++
+  }
+
+  /** To the first entry to be shown from a group of this block on, in this block or a later one. */
+  #proceed(group: number): void {
+    this.#isLong = true
+    this.#entries ??= new EntryGroup()
+    this.#entries.isBackwards = false
+    for (;;) {
+      while (group < this.#block!.restartCount) {
+        const end = this.#reach(group, 1)
+        if (this.#decodeGroups(group, end).count > 0) {
+          this.#showOfGroup(0)
+          return
+        }
+        group = end
+      }
+      if (!this.#enterNext()) {
+        this.valid = false
+        return
+      }
+      group = 0
+    }
+  }
+
+  /** To before the first entry of the block behind this one; false at the end of the table. */
+  #enterNext(): boolean {
+    if (this.#blockOrdinal + 1 < this.#partition!.count) {
+      this.#enter(this.#partitionOrdinal, this.#partition!, this.#blockOrdinal + 1)
+      return true
+    }
+    const ordinal = this.#partitionOrdinal + 1
+    if (ordinal === this.#walk.partitionCount) return false
+    this.#enter(ordinal, this.#walk.partition(ordinal, this.#mode), 0)
+    return true
   }
 
   #advanceInBlock(shown: boolean): boolean {
@@ -294,7 +365,9 @@ export class TableCursor implements Cursor {
   #retreat(group: number): void {
     for (;;) {
       while (group > 0) {
-        const entries = this.#decodeGroup(--group)
+        const end = group
+        group = this.#isLong ? this.#reach(end, -1) : end - 1
+        const entries = this.#decodeGroups(group, end)
         if (entries.count > 0) {
           this.#showOfGroup(entries.count - 1)
           return
@@ -314,26 +387,48 @@ export class TableCursor implements Cursor {
     }
   }
 
-  /** Leaves the cursor so that going back once more goes to before this group. */
-  #decodeGroup(group: number): EntryGroup {
+  /** Leaves the cursor so that going back once more goes to before these groups. */
+  #decodeGroups(group: number, end: number): EntryGroup {
+    const block = this.#block!
     this.#entries ??= new EntryGroup()
-    this.#entries.decode(this.#block!, group, this.#limit, this.#everyVersion)
+    this.#entries.isLong = this.#isLong
+    this.#entries.decode(block, block.restart(group), block.restart(end), this.#limit)
     this.#group = group
-    this.#indexInGroup = 0
+    this.#groupEnd = end
     return this.#entries
+  }
+
+  /** How far the groups go from one on that are taken apart at once: one at least, and as many as fit. */
+  #reach(from: number, step: 1 | -1): number {
+    const block = this.#block!
+    const start = block.restart(from)
+    const last = step > 0 ? block.restartCount : 0
+    if (Math.abs(block.restart(last) - start) <= LONGEST_BYTES) return last
+    let to = from + step
+    while (to !== last && Math.abs(block.restart(to + step) - start) <= LONGEST_BYTES) to += step
+    return to
+  }
+
+  /** The group that begins at a place of the block, its end included; -1 where none does. */
+  #groupBeginningAt(at: number): number {
+    const block = this.#block!
+    if (at === block.entriesEnd) return block.restartCount
+    if (block.bytes[at] !== 0) return -1
+    const group = groupOf(block, at)
+    return block.restart(group) === at ? group : -1
   }
 
   #showOfGroup(index: number): void {
     const entries = this.#entries!
-    this.#indexInGroup = index
+    entries.index = index
     this.#entryAt = entries.entryAt(index)
     this.#afterHead = entries.afterHead(index)
-    this.keyBytes = entries.keys
-    this.keyStart = entries.keyStart(index)
-    this.keyEnd = entries.keyEnd(index)
+    this.keyBytes = entries.keyBytes
+    this.keyStart = entries.keyStartOf(index)
+    this.keyEnd = entries.keyEndOf(index)
     this.valueBytes = this.#block!.bytes
-    this.valueStart = entries.valueStart(index)
-    this.valueEnd = entries.valueEnd(index)
+    this.valueStart = entries.valueStartOf(index)
+    this.valueEnd = entries.valueEndOf(index)
     this.valid = true
   }
 

@@ -112,10 +112,10 @@ function endsOf(block: DataBlock): { first: Uint8Array; last: Uint8Array; entryC
   let first: Uint8Array | undefined
   let entryCount = 0
   for (let g = 0; g < block.restartCount; g++) {
-    group.decode(block, g, Number.POSITIVE_INFINITY, true)
-    first ??= group.keys.slice(group.keyStart(0), group.keyEnd(0))
+    group.decodeAll(block, block.restart(g), block.restart(g + 1))
+    first ??= group.keyBytes.slice(group.keyStartOf(0), group.keyEndOf(0))
     entryCount += group.count
   }
-  const last = group.keys.slice(group.keyStart(group.count - 1), group.keyEnd(group.count - 1))
+  const last = group.keyBytes.slice(group.keyStartOf(group.count - 1), group.keyEndOf(group.count - 1))
   return { first: first!, last, entryCount }
 }

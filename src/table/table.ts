@@ -246,7 +246,7 @@ export class Table implements BlockSource, BlockWalk {
     }
     const block =
       partition.packedAt[ordinal] !== 0 && mode !== 'skip'
-        ? this.#cache.unpack(partition, ordinal, mode)
+        ? this.#cache.unpack(partition, ordinal, mode, ahead)
         : this.#fetchBlock(partition, ordinal, mode, ahead)
     // A lookup is done with a block before anything else happens; a cursor holds on to it.
     if (mode !== 'keep') block.lent = true

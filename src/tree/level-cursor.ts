@@ -1,4 +1,4 @@
-import type { Cursor } from '../bytes/cursor.js'
+import type { Entry, WalkCursor } from '../bytes/cursor.js'
 import type { EpochMs, Position } from '../bytes/units.js'
 import { firstRangeEndingAfter, type KeyRange } from './key-range.js'
 
@@ -11,14 +11,14 @@ const EMPTY = new Uint8Array(0)
  * Invariant: where opening the next table throws, the walk stands at the end of the one before it with `current` no longer
  * valid, and a repeated call goes on from there.
  */
-export class LevelCursor implements Cursor {
+export class LevelCursor implements WalkCursor {
   private readonly ranges: readonly KeyRange[]
-  private readonly openTable: (index: number) => Cursor
-  private current: Cursor | undefined
+  private readonly openTable: (index: number) => WalkCursor
+  private current: WalkCursor | undefined
   private index = 0
 
   /** `openTable` makes a cursor for the table with that index. */
-  constructor(ranges: readonly KeyRange[], openTable: (index: number) => Cursor) {
+  constructor(ranges: readonly KeyRange[], openTable: (index: number) => WalkCursor) {
     this.ranges = ranges
     this.openTable = openTable
   }
@@ -61,6 +61,10 @@ export class LevelCursor implements Cursor {
 
   get valueEnd(): number {
     return this.current!.valueEnd
+  }
+
+  get entry(): Entry {
+    return this.current!.entry
   }
 
   seekToFirst(): void {
@@ -129,7 +133,7 @@ export class LevelCursor implements Cursor {
     }
   }
 
-  private cursorAt(index: number): Cursor {
+  private cursorAt(index: number): WalkCursor {
     return this.current !== undefined && this.index === index ? this.current : this.openTable(index)
   }
 }

@@ -1,4 +1,4 @@
-import type { Cursor, Found } from '../bytes/cursor.js'
+import type { Found, WalkCursor } from '../bytes/cursor.js'
 import { assert } from '../bytes/errors.js'
 import { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { Position } from '../bytes/units.js'
@@ -12,7 +12,7 @@ import { LEVEL_COUNT, type TableMeta } from './table-meta.js'
 
 /** One source of a scan. */
 export interface VersionSource {
-  readonly cursor: Cursor
+  readonly cursor: WalkCursor
   /** No entry of the source is newer. */
   readonly newestPosition: Position
 }

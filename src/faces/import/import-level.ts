@@ -1,5 +1,5 @@
 import { AbstractLevel } from 'abstract-level'
-import type { Cursor } from '../../bytes/cursor.js'
+import type { Entry } from '../../bytes/cursor.js'
 import { invalid, SiltstoneError } from '../../bytes/errors.js'
 import type { BatchOperation } from '../../store/batch.js'
 import { describe } from '../../store/encoding.js'
@@ -198,7 +198,7 @@ class LevelImport {
   private async verify(): Promise<Sum> {
     const { target, read, options } = this
     const found = new EntryDigest()
-    const add = ({ keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd }: Cursor): void =>
+    const add = ({ keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd }: Entry): void =>
       found.add(keyBytes.subarray(keyStart, keyEnd), valueBytes.subarray(valueStart, valueEnd))
     const scan = target.scan(options.signal === undefined ? {} : { signal: options.signal }, add)
     try {

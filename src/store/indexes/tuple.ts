@@ -1,8 +1,8 @@
 import { compareKeys, prefixEnd } from '../../bytes/compare.js'
 import { assert, invalid } from '../../bytes/errors.js'
+import { getText } from '../../bytes/text.js'
 import type { KeyRange } from '../../tree/key-range.js'
 import { type CustomEncoding, describe } from '../encoding.js'
-import { getText } from '../text.js'
 
 /*
  * Tuples as bytes that order as the tuples do: by their first values, then by their second ones. Never to change within format

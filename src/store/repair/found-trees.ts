@@ -1,3 +1,4 @@
+import { getText } from '../../bytes/text.js'
 import type { TreeId } from '../../bytes/units.js'
 import type { LogSalvage } from '../../log/log-salvage.js'
 import {
@@ -10,7 +11,6 @@ import {
 } from '../../log/operation.js'
 import type { TreeRecord } from '../../tree/manifest-state.js'
 import type { TreeOptions } from '../../tree/tree-options.js'
-import { getText } from '../text.js'
 import { operationsOf } from './found-log.js'
 import type { FoundTable } from './found-table.js'
 

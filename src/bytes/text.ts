@@ -3,15 +3,25 @@
  * paths has one hidden class; a Buffer among them makes the comparisons of the index polymorphic.
  */
 
-type Utf8Slice = (this: Uint8Array, start: number, end: number) => string
+type Slice = (this: Uint8Array, start: number, end: number) => string
 type Utf8Write = (this: Uint8Array, text: string, offset: number, length: number) => number
 
-const native = Buffer.prototype as unknown as { utf8Slice?: Utf8Slice; utf8Write?: Utf8Write }
+const native = Buffer.prototype as unknown as {
+  utf8Slice?: Slice
+  latin1Slice?: Slice
+  utf8Write?: Utf8Write
+}
 
-const slice: Utf8Slice =
+const slice: Slice =
   native.utf8Slice ??
   function (start, end) {
     return Buffer.from(this.buffer, this.byteOffset + start, end - start).toString()
+  }
+
+const asciiSlice: Slice =
+  native.latin1Slice ??
+  function (start, end) {
+    return Buffer.from(this.buffer, this.byteOffset + start, end - start).toString('latin1')
   }
 
 const write: Utf8Write =
@@ -46,4 +56,9 @@ export function putText(bytes: Uint8Array, offset: number, text: string): number
 /** Reads a text. */
 export function getText(bytes: Uint8Array, start: number, end: number): string {
   return slice.call(bytes, start, end)
+}
+
+/** Reads a text of which it is known that all its bytes are ASCII; bytes beside them that are not come out as anything. */
+export function getAsciiText(bytes: Uint8Array, start: number, end: number): string {
+  return asciiSlice.call(bytes, start, end)
 }
