@@ -80,6 +80,9 @@ export interface EntryRun {
 export interface WalkCursor extends Cursor {
   /** What shows the entry: this cursor or a part of it. Asked again after every step. Requires: `valid`. */
   readonly entry: Entry
+
+  /** Gives back what it holds for the next one. Requires: nothing is asked of it any more, and nothing read from its bytes. */
+  release(): void
 }
 
 /** Where a point lookup puts what it found, so that a lookup allocates nothing. */

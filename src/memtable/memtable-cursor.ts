@@ -48,6 +48,8 @@ export class MemtableCursor implements WalkCursor, Entry {
     this.valueBytes = index.bytes
   }
 
+  release(): void {}
+
   seekToFirst(): void {
     this.settleForward(this.index.placeOfFirst())
   }

@@ -24,10 +24,17 @@ export const EMPTY_RANGE: KeyRange = { start: new Uint8Array(0), end: new Uint8A
 export function encodeKey<K>(encoding: Encoding<K>, key: K, what = 'A key'): Uint8Array {
   if (key === undefined || key === null) throw invalid(`${what} cannot be ${describe(key)}`)
   const prepared = encoding.prepare(key)
-  const bytes = new Uint8Array(preparedByteBound(prepared))
+  const bytes = new Uint8Array(isShortAscii(prepared) ? prepared.length : preparedByteBound(prepared))
   const length = putPrepared(bytes, 0, prepared)
   checkKeyLength(length)
   return length === bytes.length ? bytes : bytes.slice(0, length)
+}
+
+/** Most keys are: for them memory of the right length is made at once. */
+function isShortAscii(text: string | Uint8Array): boolean {
+  if (typeof text !== 'string' || text.length > 64) return false
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false
+  return true
 }
 
 export function checkKeyLength(bytes: number): void {

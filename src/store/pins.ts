@@ -40,8 +40,13 @@ export class Pins {
       this.counts[at - 1]!++
       return
     }
-    this.positions.splice(at, 0, position)
-    this.counts.splice(at, 0, 1)
+    if (at === this.positions.length) {
+      this.positions.push(position)
+      this.counts.push(1)
+    } else {
+      this.positions.splice(at, 0, position)
+      this.counts.splice(at, 0, 1)
+    }
     this.newest = this.positions[this.positions.length - 1]!
   }
 
@@ -49,8 +54,13 @@ export class Pins {
   remove(position: Position): boolean {
     const at = this.positions.lastIndexOf(position)
     if (--this.counts[at]! > 0) return false
-    this.positions.splice(at, 1)
-    this.counts.splice(at, 1)
+    if (at === this.positions.length - 1) {
+      this.positions.pop()
+      this.counts.pop()
+    } else {
+      this.positions.splice(at, 1)
+      this.counts.splice(at, 1)
+    }
     this.newest = this.positions[this.positions.length - 1] ?? 0
     return true
   }

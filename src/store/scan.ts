@@ -84,6 +84,8 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   private readonly most: number
   private ended = false
   private closed = false
+  /** An entry is being read, perhaps by a program's own encoding; it stays true where that throws. */
+  private reading = false
   /** What a `for await` has read ahead and not handed out; it still counts for the limit when a seek drops it. */
   private ahead: T[] = []
   private aheadAt = 0
@@ -232,6 +234,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   close(): void {
     if (this.closed) return
     this.closed = true
+    if (!this.reading) this.walk.close()
     this.view.release()
     this.owner.delete(this)
   }
@@ -267,7 +270,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     const { current } = this.walk
     if (current === undefined) return END
     this.taken++
-    return this.plan.read(current)
+    return this.read(current)
   }
 
   /** Reads up to `count` entries that are handed out one by one. Requires: all that were are. @internal */
@@ -285,7 +288,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
 
   /** Adds up to `count` entries to a slice, or says which block is missing. */
   private take(slice: T[], count: number, blocking: boolean, isEnough: () => boolean): BlockNotResident | undefined {
-    const { walk, plan } = this
+    const { walk } = this
     const until = Math.min(count, slice.length + LARGEST_SLICE)
     while (slice.length < until) {
       if (this.taken === this.most) {
@@ -303,10 +306,17 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
         return undefined
       }
       this.taken++
-      slice.push(plan.read(walk.current))
+      slice.push(this.read(walk.current))
       if (isEnough()) return undefined
     }
     return undefined
+  }
+
+  private read(current: Entry): T {
+    this.reading = true
+    const read = this.plan.read(current)
+    this.reading = false
+    return read
   }
 
   private advance(): void {

@@ -90,6 +90,14 @@ export class Walk {
     this.settle()
   }
 
+  /** Ends the walk and gives back what its cursors hold. Requires: nobody reads from the current entry any more. */
+  close(): void {
+    this.current = undefined
+    this.certain = 0
+    this.pending = 'nothing'
+    for (const cursor of this.cursors) cursor.release()
+  }
+
   /** The next `advance` goes to the first entry at or after a key in the walk's direction; out of the range, to its end. */
   aim(key: Uint8Array): void {
     this.target = key

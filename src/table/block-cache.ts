@@ -2,7 +2,7 @@ import { type Allocate, LZ4_ID } from '../bytes/compression.js'
 import { corruption, isOutOfMemory, SiltstoneError } from '../bytes/errors.js'
 import { Latency } from '../bytes/latency.js'
 import { lz4Decompress } from '../bytes/lz4.js'
-import { workspaceFor } from '../bytes/workspace.js'
+import { isPassing, workspaceFor } from '../bytes/workspace.js'
 import { DataBlock } from './block.js'
 import { BlockMemory } from './block-memory.js'
 import { ENVELOPE_BYTES, envelopeCodec, envelopeRawBytes, openEnvelope } from './envelope.js'
@@ -201,7 +201,7 @@ export class BlockCache {
     if (mode === 'keep' && isFull && !this.#isWanted(parent, ordinal, WANTED_SHIFT)) return resident
     if (mode === 'pass' && isFull && ahead?.isRunning) {
       // It would be the next to go, and the walk that it was read for has it anyway.
-      resident.settle(ahead.memoryForBlock)
+      this.#lend(resident, ahead)
       return resident
     }
     resident.settle(this.#memory.take)
@@ -225,7 +225,8 @@ export class BlockCache {
       if (isLookup) return
     }
     const isKept = this.#hasRoom(block.memoryBytes)
-    block.settle(isKept || ahead === undefined ? this.#memory.take : ahead.memoryForBlock)
+    if (isKept || ahead === undefined) block.settle(this.#memory.take)
+    else this.#lend(block, ahead)
     if (isKept) this.#insert(parent, ordinal, block, false)
   }
 
@@ -246,9 +247,15 @@ export class BlockCache {
       return this.#passing
     }
     const block = DataBlock.ofChecked(target, rawBytes)
-    block.settle(isKept || ahead === undefined ? this.#memory.take : ahead.memoryForBlock)
+    if (isKept || ahead === undefined) block.settle(this.#memory.take)
+    else this.#lend(block, ahead)
     if (isKept) this.#insert(parent, ordinal, block, isLookup)
     return block
+  }
+
+  /** Moves a block into the memory of the one walk that it is for. */
+  #lend(block: DataBlock, ahead: ReadAhead): void {
+    if (isPassing(block.bytes)) block.settleIn(ahead.memoryForBlock(block.length, this.#memory))
   }
 
   #read(

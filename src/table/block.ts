@@ -230,9 +230,12 @@ export class DataBlock extends Resident {
   }
 
   override settle(allocate: Allocate): void {
-    if (!isPassing(this.bytes)) return
+    if (isPassing(this.bytes)) this.settleIn(allocate(this.length))
+  }
+
+  /** Moves it into memory that is long enough. */
+  settleIn(memory: Uint8Array): void {
     const { length } = this
-    const memory = allocate(length)
     memory.set(this.bytes.subarray(0, length))
     this.bytes = memory
     this.memoryBytes += memory.length - length

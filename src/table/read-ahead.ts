@@ -1,4 +1,5 @@
 import { unzeroed } from '../bytes/compression.js'
+import type { BlockMemory } from './block-memory.js'
 import type { IndexNode } from './index-node.js'
 import type { TableFile } from './table-files.js'
 
@@ -21,7 +22,9 @@ export class ReadAhead {
   #next = FIRST_BYTES
   /** How many blocks in a row were beside the one before. */
   #inARow = 0
+  /** Memory for the block that the walk stands in, and where it is from. */
   #block: Uint8Array | undefined
+  #pool: BlockMemory | undefined
   /** The block that was read last. */
   #lastFrom = -1
   #lastTo = -1
@@ -36,10 +39,20 @@ export class ReadAhead {
     return this.#bytes !== undefined && offset >= this.#from && offset + length <= this.#to
   }
 
-  /** Memory for the block that the walk comes to, the same each time: it has left the one before. Bound, because it is handed on as a function. */
-  readonly memoryForBlock = (bytes: number): Uint8Array => {
-    if (this.#block === undefined || this.#block.length < bytes) this.#block = unzeroed(bytes + (bytes >>> 3))
+  /** Memory for the block that the walk comes to, the same each time: it has left the one before. */
+  memoryForBlock(bytes: number, pool: BlockMemory): Uint8Array {
+    if (this.#block === undefined || this.#block.length < bytes) {
+      this.release()
+      this.#block = pool.take(bytes)
+      this.#pool = pool
+    }
     return this.#block
+  }
+
+  /** Gives the memory of the last block back. Requires: nobody reads from it any more. */
+  release(): void {
+    if (this.#block !== undefined) this.#pool!.give(this.#block)
+    this.#block = undefined
   }
 
   /** Fills the beginning of `target` with a block. Requires: `has`. */

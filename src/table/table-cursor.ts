@@ -108,6 +108,10 @@ export class TableCursor implements WalkCursor, Entry {
     return this.#group < 0 ? this : this.#entries!
   }
 
+  release(): void {
+    this.#ahead.release()
+  }
+
   keyText(): string {
     return getText(this.keyBytes, this.keyStart, this.keyEnd)
   }

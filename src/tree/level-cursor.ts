@@ -67,6 +67,10 @@ export class LevelCursor implements WalkCursor {
     return this.current!.entry
   }
 
+  release(): void {
+    this.current?.release()
+  }
+
   seekToFirst(): void {
     this.current = undefined
     this.index = -1
@@ -120,6 +124,7 @@ export class LevelCursor implements WalkCursor {
       const cursor = this.openTable(this.index + 1)
       cursor.seekToFirst()
       this.index++
+      this.current?.release()
       this.current = cursor
     }
   }
@@ -129,6 +134,7 @@ export class LevelCursor implements WalkCursor {
       const cursor = this.openTable(this.index - 1)
       cursor.seekToLast()
       this.index--
+      this.current?.release()
       this.current = cursor
     }
   }

@@ -5,7 +5,7 @@ import type { Position } from '../bytes/units.js'
 import { KIND_DELETE } from '../log/operation.js'
 import { keyHash } from '../table/filter.js'
 import { Fences } from './fences.js'
-import { containsKey, type KeyRange, overlappingRanges, rangesOverlap } from './key-range.js'
+import { containsKey, endsAtOrBefore, type KeyRange, overlappingRanges, rangesOverlap } from './key-range.js'
 import { LevelCursor } from './level-cursor.js'
 import type { LiveTable } from './live-table.js'
 import { LEVEL_COUNT, type TableMeta } from './table-meta.js'
@@ -31,6 +31,8 @@ export class Version {
   readonly hasRangeTombstones: boolean
   /** The position of the newest entry; 0 without any. */
   readonly newestPosition: Position
+  /** The same of each level. */
+  private readonly newestPositions: readonly Position[]
   private references = 1
   private knownMetas: readonly (readonly TableMeta[])[] | undefined
   /** Of each level behind level 0, unless it is empty. */
@@ -44,14 +46,15 @@ export class Version {
     this.fences = levels.map((tables, level) => (level === 0 || tables.length === 0 ? undefined : new Fences(tables)))
     this.dispose = dispose
     this.hasRangeTombstones = levels.some((level) => level.some((table) => table.hasRangeTombstones))
-    let newestPosition: Position = 0
-    for (const level of levels) {
-      for (const table of level) {
+    this.newestPositions = levels.map((tables) => {
+      let newest: Position = 0
+      for (const table of tables) {
         table.references++
-        newestPosition = Math.max(newestPosition, table.meta.highestPosition)
+        newest = Math.max(newest, table.meta.highestPosition)
       }
-    }
-    this.newestPosition = newestPosition
+      return newest
+    })
+    this.newestPosition = Math.max(0, ...this.newestPositions)
   }
 
   /**
@@ -89,12 +92,21 @@ export class Version {
       sources.push({ cursor: table.table.cursor(limit), newestPosition: table.meta.highestPosition })
     }
     for (let level = 1; level < LEVEL_COUNT; level++) {
-      const tables = overlappingRanges(this.levels[level]!, range)
+      const newestPosition = this.newestPositions[level]!
+      const tables = this.tablesIn(level, range)
       if (tables.length === 0) continue
-      const newestPosition = tables.reduce((newest, table) => Math.max(newest, table.meta.highestPosition), 0)
       sources.push({ cursor: new LevelCursor(tables, (i) => tables[i]!.table.cursor(limit)), newestPosition })
     }
     return sources
+  }
+
+  /** Of a level behind level 0 those tables that overlap a range, and perhaps others before them. */
+  private tablesIn(level: number, range: KeyRange): readonly LiveTable[] {
+    const tables = this.levels[level]!
+    const last = tables.at(-1)
+    if (last === undefined || endsAtOrBefore(last, range.start, 0, range.start.length)) return []
+    // A short scan to anywhere behind its start is the most frequent, and a level may have thousands of tables.
+    return range.end === undefined ? tables : overlappingRanges(tables, range)
   }
 
   /** The range tombstones of all tables that overlap a range; `undefined` where there are none. */
