@@ -41,6 +41,7 @@ async function main(options: Options): Promise<void> {
       full,
       keys,
       rounds,
+      seconds: options.seconds,
       keyBytes: KEY_BYTES,
       valueBytes: VALUE_BYTES,
       cacheBytes: CACHE_BYTES,
@@ -90,9 +91,11 @@ async function measure(
   present: readonly { readonly name: string }[],
   missing: Missing[],
 ): Promise<(Sample & { peer: string })[]> {
-  const pace = options.full
+  const usual = options.full
     ? FULL
     : { ...QUICK, fillSeconds: Math.max(QUICK.fillSeconds, options.keys / SLOW_KEYS_A_SECOND) }
+  const { seconds } = options
+  const pace = seconds === undefined ? usual : { ...usual, seconds, operations: FULL.operations }
   const patience = pace.fillSeconds * 2000 + (options.full ? FULL_PATIENCE_MS : QUICK_PATIENCE_MS)
   const errands = errandsOf(options, present)
   const progress = new Progress(errands.length)

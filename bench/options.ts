@@ -8,6 +8,7 @@ The first run installs the peers that come as packages; db_bench takes part wher
 
   --full            all workloads at full length (30 to 60 minutes); without it a quick look of at most 3 minutes
   --keys N          keys in a store (default 50,000; with --full 1,000,000)
+  --seconds N       how long a row of reads or writes may take (default 0.2; with --full 2)
   --rounds N        rounds of every scenario (default 3)
   --peers A,B       only these: ${peers.map(({ name }) => name).join(', ')}
   --only PATTERN    only rows that match, as 'scenario: workload' (a regular expression; case does not count)
@@ -23,6 +24,7 @@ export interface Options {
   readonly full: boolean
   readonly keys: number
   readonly rounds: number
+  readonly seconds: number | undefined
   readonly peers: readonly string[]
   readonly only: string | undefined
   readonly json: string | undefined
@@ -38,6 +40,7 @@ export function parseOptions(args: readonly string[]): Options {
       full: { type: 'boolean', default: false },
       keys: { type: 'string' },
       rounds: { type: 'string' },
+      seconds: { type: 'string' },
       peers: { type: 'string' },
       only: { type: 'string' },
       json: { type: 'string' },
@@ -51,6 +54,7 @@ export function parseOptions(args: readonly string[]): Options {
     full,
     keys: wholeNumber('--keys', values.keys, full ? 1_000_000 : 50_000, 100),
     rounds: wholeNumber('--rounds', values.rounds, 3, 1),
+    seconds: seconds(values.seconds),
     peers: peerNames(values.peers),
     only,
     json,
@@ -64,6 +68,13 @@ function wholeNumber(name: string, text: string | undefined, fallback: number, l
   const number = Number(text.replaceAll(/[_,]/g, ''))
   if (Number.isInteger(number) && number >= lowest) return number
   throw new Error(`${name} takes a whole number of at least ${lowest}, not '${text}'`)
+}
+
+function seconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const number = Number(text)
+  if (Number.isFinite(number) && number > 0) return number
+  throw new Error(`--seconds takes a number above 0, not '${text}'`)
 }
 
 function peerNames(text: string | undefined): string[] {

@@ -37,7 +37,7 @@ export function benchmarksPage(report: Report, pictures: readonly string[]): str
     '## To reproduce',
     '',
     '```sh',
-    `npm run bench -- ${settings.full ? '--full ' : ''}--keys ${settings.keys} --rounds ${settings.rounds} --json benchmarks.json`,
+    `npm run bench -- ${settings.full ? '--full ' : ''}--keys ${settings.keys} --rounds ${settings.rounds} ${settings.seconds === undefined ? '' : `--seconds ${settings.seconds} `}--json benchmarks.json`,
     'npm run docs:benchmarks -- benchmarks.json',
     '```',
     '',

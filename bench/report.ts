@@ -29,7 +29,7 @@ export interface Machine {
   readonly node: string
 }
 
-export interface Settings extends Pick<Options, 'full' | 'keys' | 'rounds'> {
+export interface Settings extends Pick<Options, 'full' | 'keys' | 'rounds' | 'seconds'> {
   readonly keyBytes: number
   readonly valueBytes: number
   readonly cacheBytes: number

@@ -110,6 +110,8 @@ export class TableCursor implements WalkCursor, Entry {
 
   release(): void {
     this.#ahead.release()
+    this.#entries?.giveBack()
+    this.#entries = undefined
   }
 
   keyText(): string {
@@ -235,7 +237,7 @@ export class TableCursor implements WalkCursor, Entry {
   /** To the first entry to be shown from a group of this block on, in this block or a later one. */
   #proceed(group: number): void {
     this.#isLong = true
-    this.#entries ??= new EntryGroup()
+    this.#entries ??= EntryGroup.take()
     this.#entries.isBackwards = false
     for (;;) {
       while (group < this.#block!.restartCount) {
@@ -394,7 +396,7 @@ export class TableCursor implements WalkCursor, Entry {
   /** Leaves the cursor so that going back once more goes to before these groups. */
   #decodeGroups(group: number, end: number): EntryGroup {
     const block = this.#block!
-    this.#entries ??= new EntryGroup()
+    this.#entries ??= EntryGroup.take()
     this.#entries.isLong = this.#isLong
     this.#entries.decode(block, block.restart(group), block.restart(end), this.#limit)
     this.#group = group

@@ -8,12 +8,12 @@ import { type Database, open } from '../../src/index.js'
 
 const COUNT = 6000
 const keyOf = (i: number): string => `key ${String(i).padStart(6, '0')}`
-const valueOf = (i: number): string => `value ${i} `.repeat(8)
+const textOf = (i: number): string => `value ${i} `.repeat(8)
 
 async function filled(cacheBytes: number): Promise<Database> {
   const db = await open(':memory:', { cacheBytes })
   const batch = db.keyspace('rows').batch()
-  for (let i = 0; i < COUNT; i++) batch.put(keyOf(i), valueOf(i))
+  for (let i = 0; i < COUNT; i++) batch.put(keyOf(i), textOf(i))
   await batch.write()
   await db.compact()
   return db
@@ -41,7 +41,7 @@ describe.each([0, 4 * 1024 * 1024])('with a cache of %i bytes', (cacheBytes) => 
           for (const n of [i + 148, i + 149]) {
             const [key, value] = returned[at++]!
             expect(Buffer.from(key as string).toString()).toBe(keyOf(n))
-            expect(Buffer.from(value as string).toString()).toBe(valueOf(n))
+            expect(Buffer.from(value as string).toString()).toBe(textOf(n))
           }
         }
       }
@@ -75,7 +75,7 @@ describe.each([0, 4 * 1024 * 1024])('with a cache of %i bytes', (cacheBytes) => 
       const entries = scan.nextManySync(5000)
       expect(entries.length).toBeGreaterThan(count)
       expect(entries[count]![0]).toBe(keyOf(count))
-      expect(entries[count]![1].toString()).toBe(valueOf(count))
+      expect(entries[count]![1].toString()).toBe(textOf(count))
       expect(() => scan.nextManySync(1)).toThrow(expect.objectContaining({ code: 'SILT_NOT_OPEN' }))
     }
     await db.close()
@@ -87,7 +87,7 @@ describe.each([0, 4 * 1024 * 1024])('with a cache of %i bytes', (cacheBytes) => 
     let count = 0
     expect(() => {
       for (const [key, value] of scan) {
-        expect([key, value]).toEqual([keyOf(count), valueOf(count)])
+        expect([key, value]).toEqual([keyOf(count), textOf(count)])
         if (++count === 700) scan.close()
       }
     }).toThrow(expect.objectContaining({ code: 'SILT_NOT_OPEN' }))
