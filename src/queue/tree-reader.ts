@@ -3,7 +3,7 @@ import { copyBytes, resolveEncoding } from '../store/encoding.js'
 import type { Engine } from '../store/engine.js'
 import { Scan } from '../store/scan.js'
 import type { TreeState } from '../store/tree-state.js'
-import { BlockNotResident } from '../table/block-cache.js'
+import { BlockNotResident } from '../table/block-not-resident.js'
 import type { KeyRange } from '../tree/key-range.js'
 
 const found = new Found()

@@ -1,6 +1,6 @@
 import { compareKeys } from '../bytes/compare.js'
 import { Found } from '../bytes/cursor.js'
-import { BlockNotResident } from '../table/block-cache.js'
+import { BlockNotResident } from '../table/block-not-resident.js'
 import { containsKey } from '../tree/key-range.js'
 import { pendingTouches } from './changes-since.js'
 import { preparedByteBound, putPrepared } from './encoding.js'

@@ -1,7 +1,7 @@
 import type { Entry } from '../bytes/cursor.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
-import { BlockNotResident } from '../table/block-cache.js'
+import { BlockNotResident } from '../table/block-not-resident.js'
 import type { KeyRange } from '../tree/key-range.js'
 import { encodeKey, type RangeOptions } from './bounds.js'
 import { describe, type Encoding } from './encoding.js'

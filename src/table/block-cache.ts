@@ -5,12 +5,14 @@ import { lz4Decompress } from '../bytes/lz4.js'
 import { isPassing, workspaceFor } from '../bytes/workspace.js'
 import { DataBlock } from './block.js'
 import { BlockMemory } from './block-memory.js'
+import { BlockNotResident } from './block-not-resident.js'
 import { ENVELOPE_BYTES, envelopeCodec, envelopeRawBytes, openEnvelope } from './envelope.js'
 import type { IndexNode } from './index-node.js'
 import { PackedBlocks } from './packed-blocks.js'
 import type { ReadAhead } from './read-ahead.js'
 import { ReadPace } from './read-pace.js'
 import type { Resident } from './resident.js'
+import { ResidentRing } from './resident-ring.js'
 import type { TableFile } from './table-files.js'
 
 /** Where a block stands on disk, and how it becomes something in memory. Parsing throws a plain `Error` on bad bytes. */
@@ -60,28 +62,6 @@ const STEPS_FOR_A_SEGMENT = 2048
 const USES_WORTH_TWO = 8
 
 /**
- * Thrown where a block is not in memory, the disk is slow and this thread must not wait for it. Not an `Error`: on a cold store it
- * is thrown for every read, and a stack trace would cost more than the rest of the lookup. Whoever catches it awaits `load` and
- * does the same thing again from the start.
- */
-export class BlockNotResident {
-  readonly #load: () => Promise<void>
-
-  constructor(load: () => Promise<void>) {
-    this.#load = load
-  }
-
-  /**
-   * Reads the block on the thread pool. It stays in memory, whatever the cache's size, until somebody has found it there. A lookup
-   * needs several blocks, so in a cache smaller than those it may take turns with others for long: callers go over
-   * to blocking reads after a few rounds.
-   */
-  load(): Promise<void> {
-    return this.#load()
-  }
-}
-
-/**
  * The blocks of all tables in memory, below one cap: data blocks decompressed, index partitions parsed, filters. It is
  * the only thing between a lookup and the disk, and every byte that passes is verified.
  *
@@ -118,10 +98,8 @@ export class BlockCache {
   #leastUses = 1
   /** Whether the last walk of the hand dropped anything. */
   #hasEvicted = false
-  /** Evicted residents leave holes, filled by the next ones: what is new stands just behind the hand. */
-  readonly #ring: (Resident | undefined)[] = []
-  readonly #holes: number[] = []
-  #hand = 0
+  readonly #ring = new ResidentRing()
+  #round = 0
   readonly #underWay = new Map<Resident, Map<number, Promise<void>>>()
 
   /** `now` in milliseconds with fractions; tests bring their own. */
@@ -168,6 +146,7 @@ export class BlockCache {
   release(resident: Resident): void {
     this.#drop(resident)
     this.#bytes -= resident.memoryBytes
+    this.#isTight = false
   }
 
   /**
@@ -404,15 +383,14 @@ export class BlockCache {
     this.#attach(home, ordinal, resident, referenced)
     // The hand meets what a scan brought in before anything else: a scan larger than the cache takes one place in it, again
     // and again, where it would have taken all of them.
-    if (!referenced) this.#hand = resident.ringSlot
+    if (!referenced) this.#ring.aim(resident)
   }
 
   #attach(parent: Resident, ordinal: number, resident: Resident, referenced: boolean): void {
     resident.parent = parent
     resident.ordinal = ordinal
     resident.uses = referenced ? 1 : 0
-    resident.ringSlot = this.#holes.pop() ?? this.#ring.length
-    this.#ring[resident.ringSlot] = resident
+    this.#ring.add(resident)
     parent.children[ordinal] = resident
     parent.residentChildren++
     this.#bytes += resident.memoryBytes
@@ -422,9 +400,7 @@ export class BlockCache {
     const parent = resident.parent!
     parent.children[resident.ordinal] = undefined
     parent.residentChildren--
-    this.#ring[resident.ringSlot] = undefined
-    this.#holes.push(resident.ringSlot)
-    resident.ringSlot = -1
+    this.#ring.remove(resident)
     this.#bytes -= resident.memoryBytes
   }
 
@@ -456,11 +432,8 @@ export class BlockCache {
     const ring = this.#ring
     this.#hasEvicted = false
     while (this.#bytes + bytes > this.capBytes && steps-- > 0) {
-      if (this.#hand >= ring.length) {
-        this.#hand = 0
-        this.#leastUses = this.#packed === undefined ? 1 : 1 + Math.ceil(this.#packed.meanFinds() * USES_WORTH_TWO)
-      }
-      const resident = ring[this.#hand++]
+      const resident = ring.step()
+      if (ring.rounds !== this.#round) this.#beginRound()
       if (resident === undefined || resident.residentChildren > 0 || this.#isAwaited(resident)) continue
       const { uses } = resident
       resident.uses = 0
@@ -471,6 +444,11 @@ export class BlockCache {
       this.#hasEvicted = true
     }
     return this.#bytes + bytes <= this.capBytes
+  }
+
+  #beginRound(): void {
+    this.#round = this.#ring.rounds
+    this.#leastUses = this.#packed === undefined ? 1 : 1 + Math.ceil(this.#packed.meanFinds() * USES_WORTH_TWO)
   }
 
   #isAwaited(resident: Resident): boolean {

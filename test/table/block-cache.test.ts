@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { BlockCache, BlockNotResident } from '../../src/table/block-cache.js'
+import { BlockCache } from '../../src/table/block-cache.js'
+import { BlockNotResident } from '../../src/table/block-not-resident.js'
 import { Table } from '../../src/table/table.js'
 import { TableFiles } from '../../src/table/table-files.js'
 import { current, type Entry, find, openTable, put, writeTable } from './sample.js'
