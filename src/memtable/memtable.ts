@@ -10,6 +10,7 @@ import {
   operationKind,
   operationValueLength,
 } from '../log/operation.js'
+import { KeyTable } from './key-table.js'
 import { MemtableCursor } from './memtable-cursor.js'
 import { OrderedIndex, type OrderedIndexImage } from './ordered-index.js'
 
@@ -23,6 +24,14 @@ export interface MemtableImage {
   readonly rangeDeletes: readonly number[]
   readonly deletionCount: number
 }
+
+/*
+ * Among 200,000 keys a lookup takes 0.62 us down the tree and 0.38 through a table of keys, and the table costs an insert 0.07. So a
+ * memtable gets one when for every ENTRIES_FOR_A_LOOKUP entries a lookup has gone down its tree, and loses it when over as many
+ * inserts as it had entries there were fewer. One of a few entries needs none.
+ */
+const FEWEST_ENTRIES = 256
+const ENTRIES_FOR_A_LOOKUP = 4
 
 /**
  * What one tree has in one segment of the commit log: the segment's own bytes, seen in key order.
@@ -41,6 +50,12 @@ export class Memtable {
   /** Scans that read from it; while there are any, its memory is not used again. */
   holders = 0
   private readonly rangeDeletes: number[] = []
+  private keys: KeyTable | undefined
+  /** Since the memtable began, or since it was last asked whether the table of keys is worth keeping. */
+  private lookups = 0
+  /** Between two times of asking that, and how many of them are still to come. */
+  private inserts = 0
+  private insertsLeft = 0
 
   /** `memory`: what `image` gave of a memtable that nobody reads any more, for this one to grow in. */
   constructor(tree: TreeId, base: Position, bytes: Uint8Array, index?: OrderedIndexImage, memory?: OrderedIndexImage) {
@@ -71,6 +86,11 @@ export class Memtable {
     return this.index.entryCount
   }
 
+  /** Memory that finding and ordering keys takes. */
+  get indexBytes(): number {
+    return this.index.indexBytes + (this.keys?.byteLength ?? 0)
+  }
+
   /**
    * Makes the operation at `offset` part of this memtable. `newestPin` is the newest position at which a snapshot or scan
    * reads: an older version that no pin can see is replaced instead of kept.
@@ -83,6 +103,7 @@ export class Memtable {
     }
     // A version stays needed while some pin is above its position: that pin sees it.
     const replaced = this.index.insert(offset, newestPin > this.base ? newestPin - this.base : 0)
+    if (this.keys !== undefined) this.keepKeys(this.keys, offset)
     if (kind === KIND_DELETE) this.deletionCount++
     if (replaced >= 0 && operationKind(this.bytes, replaced) === KIND_DELETE) this.deletionCount--
   }
@@ -99,8 +120,30 @@ export class Memtable {
     )
   }
 
+  /** Whether lookups go through a table of keys, or it is being made. */
+  get hasKeyTable(): boolean {
+    return this.keys !== undefined
+  }
+
   /** Finds the newest version of a key below `limit`, deletions included; range deletions are the caller's to ask about. */
   lookup(key: Uint8Array, keyStart: number, keyEnd: number, limit: Position, found: Found): boolean {
+    this.lookups++
+    const { keys } = this
+    if (keys === undefined) {
+      const { entryCount } = this.index
+      if (entryCount >= FEWEST_ENTRIES && this.lookups * ENTRIES_FOR_A_LOOKUP >= entryCount) this.beginKeys()
+    } else if (keys.isComplete) {
+      const newest = keys.find(key, keyStart, keyEnd)
+      if (newest < 0) return false
+      if (this.base + newest < limit) {
+        this.show(newest, found)
+        return true
+      }
+    } else keys.takeLeaf()
+    return this.lookupInTree(key, keyStart, keyEnd, limit, found)
+  }
+
+  private lookupInTree(key: Uint8Array, keyStart: number, keyEnd: number, limit: Position, found: Found): boolean {
     const { index, bytes } = this
     let place = index.placeAtOrAfter(key, keyStart, keyEnd)
     while (place >= 0) {
@@ -110,18 +153,41 @@ export class Memtable {
       if (length !== keyEnd - keyStart) return false
       for (let i = 0; i < length; i++) if (bytes[start + i] !== key[keyStart + i]) return false
       if (this.base + reference < limit) {
-        found.hit = true
-        found.kind = operationKind(bytes, reference)
-        found.position = this.base + reference
-        found.expiresAt = operationExpiresAt(bytes, reference)
-        found.bytes = bytes
-        found.start = start + length
-        found.end = start + length + operationValueLength(bytes, reference)
+        this.show(reference, found)
         return true
       }
       place = index.placeAfter(place)
     }
     return false
+  }
+
+  private show(reference: number, found: Found): void {
+    const { bytes } = this
+    const keyEnd = operationKeyStart(bytes, reference) + operationKeyLength(bytes, reference)
+    found.hit = true
+    found.kind = operationKind(bytes, reference)
+    found.position = this.base + reference
+    found.expiresAt = operationExpiresAt(bytes, reference)
+    found.bytes = bytes
+    found.start = keyEnd
+    found.end = keyEnd + operationValueLength(bytes, reference)
+  }
+
+  private beginKeys(): void {
+    this.keys = new KeyTable(this.index)
+    this.askLater()
+  }
+
+  private askLater(): void {
+    this.lookups = 0
+    this.inserts = this.insertsLeft = this.index.entryCount
+  }
+
+  private keepKeys(keys: KeyTable, reference: number): void {
+    keys.add(reference)
+    if (--this.insertsLeft > 0) return
+    if (this.lookups * ENTRIES_FOR_A_LOOKUP < this.inserts) this.keys = undefined
+    this.askLater()
   }
 
   /** A walk that shows every key once, with its newest version below `limit`. */

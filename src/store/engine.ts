@@ -340,7 +340,7 @@ export class Engine {
     let indexes = 0
     for (const state of this.states.all()) {
       for (const memtable of state?.active === undefined ? (state?.sealed ?? []) : [state.active, ...state.sealed]) {
-        indexes += memtable.index.indexBytes
+        indexes += memtable.indexBytes
       }
     }
     return { ...this.logSegments.memoryBytes(), indexes }
