@@ -6,18 +6,23 @@
 
 /** From here on the native copy may do it. */
 const LONG_BYTES = 512
-/** How often in a row an array has to be copied from before it gets a view. */
+/** How often an array has to be copied from before it gets a view. */
 const OFTEN = 8
+/** A merge takes its entries from so many sources in turn, or more. */
+const SOURCES = 16
 
 const NOTHING = new Uint8Array(0)
 
-/** Copies to one array, mostly, and from one array many times before the next. */
+/** Copies to one array, mostly, and from a few arrays many times before others come. */
 export class Copier {
-  private source: Uint8Array = NOTHING
+  private readonly sources: Uint8Array[] = Array.from({ length: SOURCES }, () => NOTHING)
+  private readonly views: (DataView | undefined)[] = Array.from({ length: SOURCES }, () => undefined)
+  private readonly times = new Uint32Array(SOURCES)
+  /** The source that was copied from last, and the one that gives way to the next new one. */
+  private last = 0
+  private oldest = 0
   private target: Uint8Array = NOTHING
-  private sourceView: DataView | undefined
   private targetView = viewOf(NOTHING)
-  private timesInARow = 0
 
   /** Requires: the range and its copy lie within the arrays, and do not overlap. */
   copy(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
@@ -37,14 +42,21 @@ export class Copier {
   }
 
   private viewOfSource(source: Uint8Array): DataView | undefined {
-    if (source !== this.source) {
-      this.source = source
-      this.sourceView = undefined
-      this.timesInARow = 0
-    } else if (++this.timesInARow === OFTEN) {
-      this.sourceView = viewOf(source)
-    }
-    return this.sourceView
+    if (source !== this.sources[this.last]) this.last = this.placeOf(source)
+    const { last } = this
+    if (++this.times[last]! === OFTEN) this.views[last] = viewOf(source)
+    return this.views[last]
+  }
+
+  private placeOf(source: Uint8Array): number {
+    const { sources } = this
+    for (let i = 0; i < SOURCES; i++) if (sources[i] === source) return i
+    const place = this.oldest
+    this.oldest = (place + 1) % SOURCES
+    sources[place] = source
+    this.views[place] = undefined
+    this.times[place] = 0
+    return place
   }
 }
 

@@ -178,9 +178,9 @@ export class BlockCache {
     }
     const isFull = resident instanceof DataBlock && !this.#hasRoom(resident.memoryBytes)
     if (mode === 'keep' && isFull && !this.#isWanted(parent, ordinal, WANTED_SHIFT)) return resident
-    if (mode === 'pass' && isFull && ahead?.isRunning) {
-      // It would be the next to go, and the walk that it was read for has it anyway.
-      this.#lend(resident, ahead)
+    // One that is not to be kept, or would be the next to go: the walk that it was read for has it anyway. Only blocks are.
+    if (ahead !== undefined && (mode === 'skip' || (mode === 'pass' && isFull && ahead.isRunning))) {
+      this.#lend(resident as DataBlock, ahead)
       return resident
     }
     resident.settle(this.#memory.take)

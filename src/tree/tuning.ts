@@ -71,8 +71,13 @@ export const TIER_SPACE_SHARE = 1
 
 // --- Pressure: the debt that slows writers, from 0 over 1 (slow down) to 2 (stop)
 
-export const SLOW_RUNS = 8
-export const STOP_RUNS = 24
+/**
+ * A merge of level 0 rewrites the level below whole, so the more runs go with it the less each of them costs. Slowing from 16
+ * runs on instead of 8 makes a load that never pauses half as fast again, 20 M keys 1.3 times; a get meanwhile takes as long as
+ * before, a key that is not there 6.9 us instead of 5.2, a short scan 97 instead of 70.
+ */
+export const SLOW_RUNS = 16
+export const STOP_RUNS = 32
 /** Bytes that compactions would have to rewrite for all levels to be within their targets. */
 export const SLOW_PENDING_BYTES = 2 * GIB
 export const STOP_PENDING_BYTES = 32 * GIB
