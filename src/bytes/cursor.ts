@@ -80,6 +80,8 @@ export interface EntryRun {
 export interface WalkCursor extends Cursor {
   /** What shows the entry: this cursor or a part of it. Asked again after every step. Requires: `valid`. */
   readonly entry: Entry
+  /** About how many entries are wanted behind the next seek; 0 where nobody knows. More or fewer may be taken. */
+  expected: number
 
   /** Gives back what it holds for the next one. Requires: nothing is asked of it any more, and nothing read from its bytes. */
   release(): void

@@ -27,6 +27,7 @@ export class MemtableCursor implements WalkCursor, Entry {
   valueEnd = 0
   readonly entry: Entry = this
   readonly run = undefined
+  expected = 0
 
   private readonly index: OrderedIndex
   private readonly base: Position

@@ -111,6 +111,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
       this.view.release()
       throw error
     }
+    if (this.most >= 0) this.expect(this.most)
     this.owner = plan.owner ?? engine.scans
     this.owner.add(this)
   }
@@ -146,6 +147,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   private async fill(count: number, isEnough: () => boolean): Promise<T[]> {
     checkCount(count)
     this.checkOpen()
+    this.expect(count)
     const slice = this.takeAhead(count)
     const { engine } = this
     for (;;) {
@@ -165,6 +167,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   nextManySync(count: number): T[] {
     checkCount(count)
     this.checkOpen()
+    this.expect(count)
     const slice = this.takeAhead(count)
     while (slice.length < count && !this.ended) this.take(slice, count, true, never)
     return slice
@@ -277,6 +280,11 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   async readAhead(count: number): Promise<void> {
     this.ahead = await this.nextMany(count)
     this.aheadAt = 0
+  }
+
+  /** So many entries are about to be taken, unless the scan's own limit is less. */
+  private expect(count: number): void {
+    this.walk.expected = this.most < 0 ? count : Math.min(count, this.most - this.taken)
   }
 
   private takeAhead(count: number): T[] {

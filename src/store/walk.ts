@@ -37,6 +37,8 @@ export class Walk {
   current: Entry | undefined
   /** How many steps come to a visible entry for certain: in the current run, without a look at anything else and without a block. */
   certain = 0
+  /** About how many entries are wanted; 0 where nobody knows. */
+  expected = 0
   private run: EntryRun | undefined
   private first: WalkCursor | undefined
   private runnerUp: WalkCursor | undefined
@@ -158,6 +160,7 @@ export class Walk {
 
   private startAll(): void {
     const { start, end } = this.range
+    this.tellExpected()
     for (const cursor of this.cursors) {
       if (!this.reverse) cursor.seek(start, 0, start.length)
       else if (end === undefined) cursor.seekToLast()
@@ -170,11 +173,18 @@ export class Walk {
   private seekAll(key: Uint8Array): void {
     this.unfinished = undefined
     this.stepping = undefined
+    this.tellExpected()
     for (const cursor of this.cursors) {
       if (this.reverse) seekAtOrBefore(cursor, key)
       else cursor.seek(key, 0, key.length)
     }
     this.pick()
+  }
+
+  /** Where there are several sources, each is expected to have its share. */
+  private tellExpected(): void {
+    const { cursors } = this
+    for (const cursor of cursors) cursor.expected = this.expected / cursors.length
   }
 
   private step(): void {

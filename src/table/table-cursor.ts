@@ -27,6 +27,10 @@ export interface BlockWalk {
 
 /** A walk that has come so far goes on, most often: it takes whole groups. Many are over before. */
 const PATIENCE = 16
+/** From so many on that are expected whole groups are taken at once: for 11 that costs as much as it saves, for 30 it saves 15 %. */
+const MANY = 16
+/** What groups have by default. */
+const USUAL_GROUP = 16
 
 const EMPTY = new Uint8Array(0)
 const varint = new VarintReader()
@@ -49,6 +53,7 @@ export class TableCursor implements WalkCursor, Entry {
   valueStart = 0
   valueEnd = 0
   readonly run = undefined
+  expected = 0
 
   readonly #walk: BlockWalk
   readonly #limit: Position
@@ -131,8 +136,38 @@ export class TableCursor implements WalkCursor, Entry {
 
   seek(bytes: Uint8Array, start: number, end: number): void {
     if (!this.#enterBlockOf(bytes, start, end)) return
+    if (this.expected >= MANY && !this.#everyVersion) {
+      this.#seekInGroups(bytes, start, end)
+      return
+    }
     this.#skipBelow(bytes, start, end)
     this.#advance(false)
+  }
+
+  /** To the first entry at or after a key, which stands in this block or begins the next one: in groups taken apart with those behind them. */
+  #seekInGroups(bytes: Uint8Array, start: number, end: number): void {
+    this.#goOn()
+    const block = this.#block!
+    const group = lastRestartAtOrBefore(block, bytes, start, end)
+    const groups = 1 + Math.ceil(this.expected / USUAL_GROUP)
+    const entries = this.#decodeGroups(group, Math.min(group + groups, this.#reach(group, 1)))
+    let low = 0
+    let high = entries.count
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const order = compareBytes(
+        entries.keyBytes,
+        entries.keyStartOf(middle),
+        entries.keyEndOf(middle),
+        bytes,
+        start,
+        end,
+      )
+      if (order < 0) low = middle + 1
+      else high = middle
+    }
+    if (low < entries.count) this.#showOfGroup(low)
+    else this.#proceed(this.#groupEnd)
   }
 
   next(): void {
@@ -234,11 +269,16 @@ export class TableCursor implements WalkCursor, Entry {
     this.#alone++
   }
 
-  /** To the first entry to be shown from a group of this block on, in this block or a later one. */
-  #proceed(group: number): void {
+  /** The walk takes whole groups from here on, forwards. */
+  #goOn(): void {
     this.#isLong = true
     this.#entries ??= EntryGroup.take()
     this.#entries.isBackwards = false
+  }
+
+  /** To the first entry to be shown from a group of this block on, in this block or a later one. */
+  #proceed(group: number): void {
+    this.#goOn()
     for (;;) {
       while (group < this.#block!.restartCount) {
         const end = this.#reach(group, 1)

@@ -12,6 +12,7 @@ const EMPTY = new Uint8Array(0)
  * valid, and a repeated call goes on from there.
  */
 export class LevelCursor implements WalkCursor {
+  expected = 0
   private readonly ranges: readonly KeyRange[]
   private readonly openTable: (index: number) => WalkCursor
   private current: WalkCursor | undefined
@@ -90,6 +91,7 @@ export class LevelCursor implements WalkCursor {
       return
     }
     const cursor = this.cursorAt(index)
+    cursor.expected = this.expected
     cursor.seek(bytes, start, end)
     this.index = index
     this.current = cursor

@@ -44,6 +44,7 @@ test('the texts of a walk that turns are those of its bytes, whatever stands bes
       const cursor = openTable(files, { cacheBytes }).table.cursor(limit)
       for (let round = 0; round < 12; round++) {
         let at = random.integer(0, model.length - 1)
+        cursor.expected = random.pick([0, 20, 100])
         cursor.seek(model[at]!.key, 0, model[at]!.key.length)
         for (let turn = random.integer(1, 4); turn > 0 && cursor.valid; turn--) {
           const direction = random.pick([-1, 1])

@@ -66,6 +66,7 @@ for (const shape of SHAPES) {
           cursor.seekToLast()
           at = model.length - 1
         } else if (move === 2) {
+          cursor.expected = random.pick([0, 5, 20, 400, Number.POSITIVE_INFINITY])
           cursor.seek(target, 0, target.length)
           at = firstAtOrAfter < 0 ? model.length : firstAtOrAfter
         } else if (move === 3) {
