@@ -12,22 +12,25 @@ import type { OrderedIndex } from './ordered-index.js'
 
 const PARTS = 16
 const PART_SHIFT = 28
-const FIRST_PAIRS = 64
+const FEWEST_PAIRS = 64
 /** Of four pairs three are taken at most. */
 const FULL = 0.75
 
 export class KeyTable {
+  /** Of no meaning: a sum that nobody takes would not be computed. */
+  fetched = 0
   readonly #index: OrderedIndex
   readonly #bytes: Uint8Array
-  readonly #parts = Array.from({ length: PARTS }, (): Uint32Array => new Uint32Array(FIRST_PAIRS * 2))
+  readonly #parts: Uint32Array[]
   readonly #counts = new Uint32Array(PARTS)
   /** The first entry of the leaf that is taken in next; -1 when all are. */
   #next: number
-
   /** A table that is empty still: `takeLeaf` takes the entries in that the index holds, `add` those that come. */
   constructor(index: OrderedIndex) {
     this.#index = index
     this.#bytes = index.bytes
+    const pairs = Math.max(FEWEST_PAIRS, 2 ** Math.ceil(Math.log2(index.entryCount / PARTS / FULL)))
+    this.#parts = Array.from({ length: PARTS }, () => new Uint32Array(pairs * 2))
     this.#next = index.placeOfFirst()
   }
 
@@ -48,6 +51,7 @@ export class KeyTable {
     const index = this.#index
     let place = this.#next
     if (place < 0) return
+    this.fetched = index.fetchLeaf(place)
     do {
       this.add(index.referenceAt(place))
       place = index.placeAfter(place)

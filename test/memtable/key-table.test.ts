@@ -107,7 +107,7 @@ describe('a memtable', () => {
 
   it('makes one when there are lookups enough, and drops it when they stop', () => {
     const model = filled(4_000)
-    for (let i = 0; i < 999; i++) lookup(model.memtable, nameOf(i), NOW)
+    for (let i = 0; i < 3_999; i++) lookup(model.memtable, nameOf(i), NOW)
     expect(model.memtable.hasKeyTable).toBe(false)
     const before = model.memtable.indexBytes
     lookup(model.memtable, nameOf(0), NOW)
