@@ -122,8 +122,11 @@ export const suites: Suites = async function* () {
 
   yield await b.suite(
     `look one of ${KEY_COUNT} keys up`,
-    b.add('memtable', () => {
+    b.add('memtable, which gets a table of keys', () => {
       memtable.lookup(wanted[random(KEY_COUNT)]!, 0, KEY_BYTES, NEWEST, found)
+    }),
+    b.add('its tree alone', () => {
+      sink += memtable.index.placeAtOrAfter(wanted[random(KEY_COUNT)]!, 0, KEY_BYTES)
     }),
     b.add('Map of strings', () => {
       sink += map.get(wanted[random(KEY_COUNT)]!.toString('latin1'))!
