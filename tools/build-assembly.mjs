@@ -33,7 +33,7 @@ function moduleOf(source, wasm) {
   const lines = wasm.toString('base64').match(/.{1,110}/g)
   return [
     `// Made by \`npm run build:assembly\` of assembly/${name}.ts.`,
-    `export const ${name.toUpperCase()}_CODE =`,
+    `export const ${name.toUpperCase().replaceAll('-', '_')}_CODE =`,
     ...lines.map((line, i) => `  '${line}'${i + 1 < lines.length ? ' +' : ''}`),
     '',
   ].join('\n')

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 /*
  * Memory in which WebAssembly works on blocks:
  *
- *   | what the code needs itself | input | spare | output | spare |
+ *   | what the code needs itself | input | spare | output | spare | what is kept there |
  *
  * A block is read from its file straight into the input and decompressed from there into the output, so that nothing is copied on the
  * way. The code copies in wide steps; the spare bytes are what it may touch behind the end.
@@ -37,15 +37,18 @@ export class Workspace {
   /** Addresses. */
   readonly input = OWN_BYTES
   readonly output: number
+  /** Of what is kept, a multiple of eight. */
+  readonly kept: number
   /** The same as bytes. */
   readonly inputBytes: Uint8Array
   readonly outputBytes: Uint8Array
 
-  constructor(capacity: number) {
+  /** Behind the room for a block so many bytes are kept for the caller. Throws a `RangeError` where there is no memory for it. */
+  constructor(capacity: number, keptBytes = 0) {
     this.capacity = capacity
     this.output = OWN_BYTES + capacity + SPARE_BYTES
-    const bytes = this.output + capacity + SPARE_BYTES
-    this.memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) })
+    this.kept = Math.ceil((this.output + capacity + SPARE_BYTES) / SPARE_BYTES) * SPARE_BYTES
+    this.memory = new WebAssembly.Memory({ initial: Math.ceil((this.kept + keptBytes) / PAGE_BYTES) })
     this.bytes = new Uint8Array(this.memory.buffer)
     this.inputBytes = this.bytes.subarray(this.input, this.input + capacity)
     this.outputBytes = this.bytes.subarray(this.output, this.output + capacity)

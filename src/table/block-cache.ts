@@ -1,14 +1,15 @@
 import { type Allocate, LZ4_ID } from '../bytes/compression.js'
+import type { Found } from '../bytes/cursor.js'
 import { corruption, isOutOfMemory, SiltstoneError } from '../bytes/errors.js'
 import { Latency } from '../bytes/latency.js'
-import { lz4Decompress } from '../bytes/lz4.js'
+import type { Position } from '../bytes/units.js'
 import { isPassing, workspaceFor } from '../bytes/workspace.js'
-import { DataBlock } from './block.js'
+import { DataBlock, findInBlock, showEntry } from './block.js'
 import { BlockMemory } from './block-memory.js'
 import { BlockNotResident } from './block-not-resident.js'
 import { ENVELOPE_BYTES, envelopeCodec, envelopeRawBytes, openEnvelope } from './envelope.js'
 import type { IndexNode } from './index-node.js'
-import { PackedBlocks } from './packed-blocks.js'
+import { type PackedBlock, PackedBlocks } from './packed-blocks.js'
 import type { ReadAhead } from './read-ahead.js'
 import { ReadPace } from './read-pace.js'
 import type { Resident } from './resident.js'
@@ -86,8 +87,6 @@ export class BlockCache {
   readonly #pace = new ReadPace()
   readonly #memory = new BlockMemory()
   readonly #packed: PackedBlocks | undefined
-  /** What lookups find packed, one after the other. */
-  #passing: DataBlock | undefined
   #bytes = 0
   #evictions = 0
   #loads = 0
@@ -200,7 +199,7 @@ export class BlockCache {
   ): void {
     const isLookup = mode === 'keep'
     if (isLookup || (ahead?.isRunning !== true && !this.#hasRoom(block.memoryBytes))) {
-      if (!this.#isTight || this.#isWanted(parent, ordinal, 0)) this.#pack(parent, ordinal, stored, storedBytes)
+      if (!this.#isTight || this.#isWanted(parent, ordinal, 0)) this.#pack(parent, ordinal, block, stored, storedBytes)
       if (isLookup) return
     }
     const isKept = this.#hasRoom(block.memoryBytes)
@@ -210,25 +209,45 @@ export class BlockCache {
   }
 
   /**
-   * A child of `parent` that is among the packed, decompressed: for a lookup where the next block will be as well. While there is room it
-   * stays in memory in this form, too. Requires: it is there.
+   * Looks for a key in a child of `parent` that is among the packed, as `findInBlock` does. While there is room, and where it is found often,
+   * the block stays in memory as it is, too. Requires: it is there.
    */
-  unpack(parent: Resident, ordinal: number, mode: 'keep' | 'pass', ahead?: ReadAhead): DataBlock {
+  findPacked(
+    parent: Resident,
+    ordinal: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    limit: Position,
+    found: Found,
+  ): boolean {
     this.hits++
-    const isLookup = mode === 'keep'
-    const { bytes, start, end, rawBytes, isHot } = this.#packed!.find(parent, ordinal, isLookup)
-    const target = intoOutput(rawBytes)
-    lz4Decompress(bytes, start, end, target, rawBytes)
-    const isKept = isHot || this.#hasRoom(rawBytes)
-    if (isLookup && !isKept) {
-      if (this.#passing?.bytes !== target) this.#passing = DataBlock.over(target)
-      this.#passing.become(rawBytes)
-      return this.#passing
+    const packed = this.#packed!.find(parent, ordinal, true)
+    if (packed.isHot || this.#hasRoom(packed.rawBytes)) {
+      const block = unpacked(packed, this.#memory.take(packed.rawBytes))
+      this.#insert(parent, ordinal, block, true)
+      return findInBlock(block, key, keyStart, keyEnd, limit, found)
     }
-    const block = DataBlock.ofChecked(target, rawBytes)
-    if (isKept || ahead === undefined) block.settle(this.#memory.take)
-    else this.#lend(block, ahead)
-    if (isKept) this.#insert(parent, ordinal, block, isLookup)
+    const { start, end, rawBytes, entryBytes, basePosition } = packed
+    const region = packed.region!
+    const at = region.find(start, end, rawBytes, entryBytes, basePosition, key, keyStart, keyEnd, limit)
+    if (at < 0) return false
+    showEntry(region.bytes, at, basePosition, found)
+    found.hit = true
+    return true
+  }
+
+  /**
+   * A child of `parent` that is among the packed, as it is, for a walk. While there is room it stays in memory in this form, too. Requires: it is
+   * there.
+   */
+  unpack(parent: Resident, ordinal: number, ahead: ReadAhead): DataBlock {
+    this.hits++
+    const packed = this.#packed!.find(parent, ordinal, false)
+    const { rawBytes } = packed
+    if (!this.#hasRoom(rawBytes)) return unpacked(packed, ahead.memoryForBlock(rawBytes, this.#memory))
+    const block = unpacked(packed, this.#memory.take(rawBytes))
+    this.#insert(parent, ordinal, block, false)
     return block
   }
 
@@ -289,7 +308,7 @@ export class BlockCache {
   }
 
   /** Requires: `#canPack`. */
-  #pack(parent: Resident, ordinal: number, bytes: Uint8Array, storedBytes: number): void {
+  #pack(parent: Resident, ordinal: number, block: DataBlock, bytes: Uint8Array, storedBytes: number): void {
     const packed = this.#packed!
     const packedBytes = storedBytes - ENVELOPE_BYTES
     // While room is made the parent counts as in use.
@@ -297,7 +316,7 @@ export class BlockCache {
     if (!packed.hasRoom(packedBytes)) this.#openSegment(packed)
     parent.residentChildren--
     if (!packed.hasRoom(packedBytes)) return
-    packed.put(parent, ordinal, bytes, packedBytes, envelopeRawBytes(bytes, storedBytes))
+    packed.put(parent, ordinal, bytes, packedBytes, block)
   }
 
   /** A new segment if the hand soon finds enough that was not used of late, otherwise the oldest again. */
@@ -355,7 +374,7 @@ export class BlockCache {
       this.#canPack(parent, bytes, storedBytes)
     ) {
       if (parent.children[ordinal] === undefined && parent.packedAt[ordinal] === 0) {
-        this.#pack(parent, ordinal, bytes, storedBytes)
+        this.#pack(parent, ordinal, resident, bytes, storedBytes)
       }
       return
     }
@@ -454,6 +473,14 @@ export class BlockCache {
   #isAwaited(resident: Resident): boolean {
     return resident.awaitedSince !== 0 && this.#loads - resident.awaitedSince < LOADS_AWAITED
   }
+}
+
+/** A packed block as it is, in memory that is long enough. */
+function unpacked({ region, start, end, rawBytes }: PackedBlock, memory: Uint8Array): DataBlock {
+  region!.unpack(start, end, rawBytes, memory)
+  const block = DataBlock.ofChecked(memory, rawBytes)
+  block.memoryBytes += memory.length - rawBytes
+  return block
 }
 
 /** Where a block is looked at before it is known whether it stays. */

@@ -211,22 +211,11 @@ export class DataBlock extends Resident {
   static ofChecked(bytes: Uint8Array, end: number): DataBlock {
     const block = new DataBlock(bytes)
     block.memoryBytes += end
-    block.become(end)
+    block.length = end
+    block.restartCount = getU32(bytes, end - 4)
+    block.basePosition = getU64(bytes, end - TAIL_BYTES)
+    block.entriesEnd = end - TAIL_BYTES - block.restartCount * 4
     return block
-  }
-
-  /** One that shows different blocks, one after the other, by `become`. */
-  static over(bytes: Uint8Array): DataBlock {
-    return new DataBlock(bytes)
-  }
-
-  /** Shows what now stands in the first `end` of its bytes. Requires: that was checked before. */
-  become(end: number): void {
-    const { bytes } = this
-    this.length = end
-    this.restartCount = getU32(bytes, end - 4)
-    this.basePosition = getU64(bytes, end - TAIL_BYTES)
-    this.entriesEnd = end - TAIL_BYTES - this.restartCount * 4
   }
 
   override settle(allocate: Allocate): void {
@@ -313,6 +302,27 @@ export function entryExpiresAt(bytes: Uint8Array, head: number, afterHead: numbe
   return getU32(bytes, at) + (bytes[at + 4]! + bytes[at + 5]! * 256) * TWO_32
 }
 
+/** Says of the entry that begins at `at` what a lookup wants to know of it. */
+export function showEntry(bytes: Uint8Array, at: number, basePosition: number, found: Found): void {
+  let unshared = bytes[at + 1]!
+  let valueLength = bytes[at + 2]!
+  if ((bytes[at]! | unshared | valueLength) < 128) {
+    at += 3
+  } else {
+    varint.read(bytes, at)
+    unshared = varint.read(bytes, varint.end)
+    valueLength = varint.read(bytes, varint.end)
+    at = varint.end
+  }
+  const head = bytes[at++]!
+  found.kind = head & KIND_BITS
+  found.position = entryPosition(bytes, head, at, basePosition)
+  found.expiresAt = entryExpiresAt(bytes, head, at)
+  found.bytes = bytes
+  found.start = suffixStart(head, at) + unshared
+  found.end = found.start + valueLength
+}
+
 /** The last group whose first key is at or before the given one; 0 where there is none. */
 export function lastRestartAtOrBefore(block: DataBlock, key: Uint8Array, keyStart: number, keyEnd: number): number {
   const bytes = block.bytes
@@ -364,6 +374,7 @@ export function findInBlock(
   let matched = 0
   let reached = false
   while (at < groupEnd) {
+    const entryAt = at
     let shared = bytes[at]!
     let unshared = bytes[at + 1]!
     let valueLength = bytes[at + 2]!
@@ -401,15 +412,9 @@ export function findInBlock(
       }
       reached = true
     }
-    const position = entryPosition(bytes, head, at, block.basePosition)
-    if (position < limit) {
+    if (entryPosition(bytes, head, at, block.basePosition) < limit) {
+      showEntry(bytes, entryAt, block.basePosition, found)
       found.hit = true
-      found.kind = head & KIND_BITS
-      found.position = position
-      found.expiresAt = entryExpiresAt(bytes, head, at)
-      found.bytes = bytes
-      found.start = valueStart
-      found.end = valueStart + valueLength
       return true
     }
     at = valueStart + valueLength

@@ -1,22 +1,26 @@
-import { unzeroed } from '../bytes/compression.js'
+import { isOutOfMemory } from '../bytes/errors.js'
+import type { Position } from '../bytes/units.js'
+import { PackedRegion } from './packed-region.js'
 import type { Resident } from './resident.js'
 
 /*
  * Blocks as they stand in their files, compressed, one behind the other in segments of one size:
  *
- *   | owner | ordinal | packed bytes | raw bytes | found at | streak | the block, compressed | …
- *   | u32   | u32     | u32          | u32       | u32      | u32    |                       |
+ *   | owner | ordinal | packed bytes | raw bytes - 1, | base position | found at | streak | the block,   | …
+ *   |       |         |              | entries' bytes |               |          |        | compressed   |
+ *   | u32   | u32     | u32          | u16, u16       | u64           | u32      | u32    |              |
  *
  * The owner is the number of the parent; 0 says that the block was dropped. Nothing of a packed block is an object: beside
  * 2 KiB, what V8 keeps around one would be a fifth more.
  */
 
-const HEADER_WORDS = 6
+const HEADER_WORDS = 8
 const ORDINAL = 1
 const PACKED_BYTES = 2
-const RAW_BYTES = 3
-const FOUND_AT = 4
-const STREAK = 5
+const LENGTHS = 3
+const BASE_POSITION = 4
+const FOUND_AT = 6
+const STREAK = 7
 
 /** Blocks that are read in part by whoever finds them, 4 KiB as a rule: it is not worth it for long ones. */
 const LONGEST_RAW_BYTES = 64 * 1024
@@ -25,13 +29,20 @@ const OFFSET_BITS = 18
 const OFFSET_MASK = (1 << OFFSET_BITS) - 1
 const MOST_SEGMENT_BYTES = 4 << OFFSET_BITS
 const MOST_SEGMENTS = 2 ** (32 - OFFSET_BITS) - 1
+/** So many segments are allocated together, and given up when all of them are. */
+const SEGMENTS_OF_REGION = 64
 
 /** Found again within so many finds as an 32nd of the packed blocks, so many times in a row, a block is hot. */
 const HOT_SHIFT = 5
 const HOT_STREAK = 3
 
+const TWO_32 = 2 ** 32
+
 interface Segment {
   readonly number: number
+  readonly region: PackedRegion
+  /** Where it begins in the memory of its region. */
+  readonly start: number
   readonly words: Uint32Array
   readonly bytes: Uint8Array
   /** Up to where it is filled, in words. */
@@ -42,12 +53,22 @@ interface Segment {
 
 /** Where a packed block stands, until the next one is put or dropped. */
 export class PackedBlock {
-  bytes: Uint8Array = new Uint8Array(0)
+  /** Where the bytes of the block are, and which of them. */
+  region: PackedRegion | undefined = undefined
   start = 0
   end = 0
   rawBytes = 0
+  entryBytes = 0
+  basePosition: Position = 0
   /** So often found of late that decompressing it each time costs more than keeping it as it is. */
   isHot = false
+}
+
+/** What is to be known of a block before it is decompressed. */
+export interface PackedFacts {
+  readonly length: number
+  readonly entriesEnd: number
+  readonly basePosition: Position
 }
 
 /**
@@ -62,8 +83,10 @@ export class PackedBlocks {
   readonly #segments: (Segment | undefined)[] = []
   /** From the oldest to the one that is being filled. */
   readonly #order: Segment[] = []
+  readonly #regions: PackedRegion[] = []
   readonly #owners: (Resident | undefined)[] = [undefined]
   readonly #freeOwners: number[] = []
+  #mostSegments = MOST_SEGMENTS
   #finds = 0
   #findsBefore = 0
 
@@ -93,13 +116,29 @@ export class PackedBlocks {
     return open !== undefined && open.end + wordsOf(packedBytes) <= open.words.length
   }
 
-  /** Begins a new segment; false where there are as many as can be. */
+  /** Begins a new segment; false where there are as many as can be, or as there is memory for. */
   addSegment(): boolean {
     let number = 0
     while (this.#segments[number] !== undefined) number++
-    if (number >= MOST_SEGMENTS) return false
-    const bytes = unzeroed(this.segmentBytes)
-    const segment = { number, bytes, words: new Uint32Array(bytes.buffer), end: 0, live: 0 }
+    if (number >= this.#mostSegments) return false
+    const region = this.#regionWithRoom()
+    if (region === undefined) {
+      // Asking for it again with every block would cost more than the blocks are worth.
+      this.#mostSegments = this.#order.length
+      return false
+    }
+    const { segmentBytes } = this
+    const { buffer } = region.bytes
+    const start = region.take()
+    const segment = {
+      number,
+      region,
+      start,
+      bytes: new Uint8Array(buffer, start, segmentBytes),
+      words: new Uint32Array(buffer, start, segmentBytes >>> 2),
+      end: 0,
+      live: 0,
+    }
     this.#segments[number] = segment
     this.#order.push(segment)
     return true
@@ -145,12 +184,12 @@ export class PackedBlocks {
       const owner = this.#owners[words[at]!]
       if (owner !== undefined) this.#forget(owner, words[at]!, words[at + ORDINAL]!)
     }
-    this.#segments[segment.number] = undefined
+    this.#giveUp(segment)
     return live
   }
 
-  /** Keeps the first `packedBytes` of `bytes` as a child of `parent`. Requires: `takes`, `hasRoom`, and that it is not held. */
-  put(parent: Resident, ordinal: number, bytes: Uint8Array, packedBytes: number, rawBytes: number): void {
+  /** Keeps a block, whose packed form `bytes` begin with, as a child of `parent`. Requires: `takes`, `hasRoom`, and that it is not held. */
+  put(parent: Resident, ordinal: number, bytes: Uint8Array, packedBytes: number, block: PackedFacts): void {
     const segment = this.#order.at(-1)!
     const { words, end } = segment
     if (parent.packedCount++ === 0) {
@@ -162,7 +201,9 @@ export class PackedBlocks {
     words[end] = parent.packedOwner
     words[end + ORDINAL] = ordinal
     words[end + PACKED_BYTES] = packedBytes
-    words[end + RAW_BYTES] = rawBytes
+    words[end + LENGTHS] = (block.length - 1) | (block.entriesEnd << 16)
+    words[end + BASE_POSITION] = block.basePosition
+    words[end + BASE_POSITION + 1] = block.basePosition / TWO_32
     words[end + FOUND_AT] = 0
     words[end + STREAK] = 0
     segment.bytes.set(bytes.subarray(0, packedBytes), (end + HEADER_WORDS) * 4)
@@ -178,10 +219,13 @@ export class PackedBlocks {
     const { words } = segment
     const at = place & OFFSET_MASK
     const found = this.#found
-    found.bytes = segment.bytes
-    found.start = (at + HEADER_WORDS) * 4
+    const lengths = words[at + LENGTHS]!
+    found.region = segment.region
+    found.start = segment.start + (at + HEADER_WORDS) * 4
     found.end = found.start + words[at + PACKED_BYTES]!
-    found.rawBytes = words[at + RAW_BYTES]!
+    found.rawBytes = (lengths & 0xffff) + 1
+    found.entryBytes = lengths >>> 16
+    found.basePosition = words[at + BASE_POSITION]! + words[at + BASE_POSITION + 1]! * TWO_32
     found.isHot = false
     if (counts) {
       this.#finds = (this.#finds + 1) >>> 0 || 1
@@ -206,9 +250,28 @@ export class PackedBlocks {
     const empty = this.count === 0 ? [...this.#order] : [segment]
     for (const each of empty) {
       this.#order.splice(this.#order.indexOf(each), 1)
-      this.#segments[each.number] = undefined
+      this.#giveUp(each)
     }
     return empty.length * this.segmentBytes
+  }
+
+  #regionWithRoom(): PackedRegion | undefined {
+    const present = this.#regions.find((region) => !region.isFull)
+    if (present !== undefined) return present
+    try {
+      const made = new PackedRegion(this.segmentBytes, SEGMENTS_OF_REGION, LONGEST_RAW_BYTES)
+      this.#regions.push(made)
+      return made
+    } catch (error) {
+      if (isOutOfMemory(error)) return undefined
+      throw error
+    }
+  }
+
+  #giveUp({ number, region, start }: Segment): void {
+    this.#segments[number] = undefined
+    region.give(start)
+    if (region.isEmpty) this.#regions.splice(this.#regions.indexOf(region), 1)
   }
 
   #forget(parent: Resident, owner: number, ordinal: number): void {

@@ -149,13 +149,7 @@ export class Table implements BlockSource, BlockWalk {
     }
     if (this.#top.count === 0) return false
     const partition = this.partition(this.#top.find(key, keyStart, keyEnd), 'keep')
-    const block = this.block(partition, partition.find(key, keyStart, keyEnd), 'keep')
-    const { index } = block
-    if (
-      index === undefined
-        ? this.#findUnindexed(block, key, keyStart, keyEnd, limit, found)
-        : findByIndex(block, index, key, keyStart, keyEnd, limit, found)
-    ) {
+    if (this.#find(partition, partition.find(key, keyStart, keyEnd), key, keyStart, keyEnd, limit, found)) {
       if (this.#trust < MOST_TRUST) this.#trust++
       return true
     }
@@ -166,6 +160,25 @@ export class Table implements BlockSource, BlockWalk {
 
   #distrust(): void {
     this.#trust = Math.max(0, this.#trust - TRUST_LOST)
+  }
+
+  #find(
+    partition: IndexNode,
+    ordinal: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    limit: Position,
+    found: Found,
+  ): boolean {
+    if (partition.packedAt[ordinal] !== 0 && partition.children[ordinal] === undefined) {
+      return this.#cache.findPacked(partition, ordinal, key, keyStart, keyEnd, limit, found)
+    }
+    const block = this.block(partition, ordinal, 'keep')
+    const { index } = block
+    return index === undefined
+      ? this.#findUnindexed(block, key, keyStart, keyEnd, limit, found)
+      : findByIndex(block, index, key, keyStart, keyEnd, limit, found)
   }
 
   /** In a block that was met again and again an index pays: making one costs about as much as three lookups without. */
@@ -245,8 +258,8 @@ export class Table implements BlockSource, BlockWalk {
       return present as DataBlock
     }
     const block =
-      partition.packedAt[ordinal] !== 0 && mode !== 'skip'
-        ? this.#cache.unpack(partition, ordinal, mode, ahead)
+      ahead !== undefined && partition.packedAt[ordinal] !== 0 && mode !== 'skip'
+        ? this.#cache.unpack(partition, ordinal, ahead)
         : this.#fetchBlock(partition, ordinal, mode, ahead)
     // A lookup is done with a block before anything else happens; a cursor holds on to it.
     if (mode !== 'keep') block.lent = true

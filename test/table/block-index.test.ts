@@ -1,62 +1,11 @@
 import { expect, test } from 'vitest'
-import { compareBytes, sharedPrefixLength } from '../../src/bytes/compare.js'
 import { Found } from '../../src/bytes/cursor.js'
-import { KIND_DELETE, KIND_PUT, KIND_PUT_EXPIRING } from '../../src/log/operation.js'
-import { BlockWriter, DataBlock, findInBlock } from '../../src/table/block.js'
+import { findInBlock } from '../../src/table/block.js'
 import { findByIndex, indexBlock } from '../../src/table/block-index.js'
-import { type SeededRandom, seededRandom } from './random.js'
+import { seededRandom } from './random.js'
 import { find, openTable, put, writeTable } from './sample.js'
+import { blockOf, SHAPES, type Shape } from './sample-blocks.js'
 import { TestFiles } from './test-files.js'
-
-type Shape = (random: SeededRandom, i: number) => Uint8Array
-
-const SHAPES: Record<string, Shape> = {
-  'digits behind a long prefix': (_, i) => Buffer.from(`tenant:7/user/${String(i * 37).padStart(12, '0')}`),
-  'random bytes': (random) => random.bytes(16),
-  'short keys, the empty one among them': (random) => random.bytes(random.integer(0, 3)),
-  'keys that go on where others end': (_, i) => Buffer.alloc(i % 40, 'a'),
-  'bytes above 127 and zeros': (random) => Uint8Array.from({ length: 6 }, () => random.pick([0, 1, 127, 128, 255])),
-}
-
-/** A block of distinct keys in order, each with one version, or some with several. */
-function blockOf(random: SeededRandom, shape: Shape, count: number, versions: boolean): DataBlock {
-  const distinct = new Map<string, Uint8Array>()
-  for (let i = 0; i < count; i++) {
-    const key = shape(random, i)
-    distinct.set(Buffer.from(key).toString('hex'), key)
-  }
-  const keys = [...distinct.values()].sort((a, b) => compareBytes(a, 0, a.length, b, 0, b.length))
-  const writer = new BlockWriter(4096, random.integer(1, 20))
-  let previous = new Uint8Array(0)
-  for (const key of keys) {
-    const shared = sharedPrefixLength(key, 0, key.length, previous, 0, previous.length)
-    let position = random.integer(1_000, 1_000_000_000_000)
-    const copies = versions ? random.integer(1, 3) : 1
-    for (let copy = 0; copy < copies; copy++) {
-      const kind = random.pick([KIND_PUT, KIND_PUT, KIND_DELETE, KIND_PUT_EXPIRING])
-      const value = kind === KIND_DELETE ? new Uint8Array(0) : random.bytes(random.integer(0, 200))
-      const expiresAt = kind === KIND_PUT_EXPIRING ? random.integer(1, 2 ** 45) : 0
-      const isAgain = copy > 0
-      writer.add(
-        key,
-        0,
-        key.length,
-        isAgain ? key.length : shared,
-        isAgain,
-        kind,
-        position,
-        expiresAt,
-        value,
-        0,
-        value.length,
-      )
-      position -= random.integer(1, 300)
-    }
-    previous = Uint8Array.from(key)
-  }
-  const end = writer.finish()
-  return DataBlock.of(writer.bytes.slice(0, end), end)
-}
 
 function answerOf(find: (found: Found) => boolean): unknown {
   const found = new Found()
@@ -70,7 +19,7 @@ for (const [title, shape] of Object.entries(SHAPES)) {
     const random = seededRandom('block index')
     let indexed = 0
     for (let round = 0; round < 60; round++) {
-      const block = blockOf(random, shape, random.integer(1, 60), false)
+      const { block } = blockOf(random, shape, random.integer(1, 60), false)
       const index = indexBlock(block)
       if (index === undefined) continue
       indexed++
@@ -95,17 +44,17 @@ test('a block with two versions of a key has no index, nor one whose keys differ
   const digits = SHAPES['digits behind a long prefix']!
   let withVersions = 0
   for (let round = 0; round < 20; round++) {
-    if (indexBlock(blockOf(random, digits, 30, true)) !== undefined) withVersions++
+    if (indexBlock(blockOf(random, digits, 30, true).block) !== undefined) withVersions++
   }
   expect(withVersions).toBe(0)
   const late: Shape = (_, i) => Buffer.from(`${i % 2 === 0 ? 'a' : 'b'}-----${String(i).padStart(4, '0')}`)
-  expect(indexBlock(blockOf(random, late, 30, false))).toBeUndefined()
+  expect(indexBlock(blockOf(random, late, 30, false).block)).toBeUndefined()
 })
 
 test('an index finds what is there in blocks as they are written', () => {
   const random = seededRandom('block index hits')
   const shape = SHAPES['digits behind a long prefix']!
-  const block = blockOf(random, shape, 35, false)
+  const { block } = blockOf(random, shape, 35, false)
   const index = indexBlock(block)!
   for (let i = 0; i < 35; i++) {
     const key = shape(random, i)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { PackedBlocks } from '../../src/table/packed-blocks.js'
+import { PackedBlocks, type PackedFacts } from '../../src/table/packed-blocks.js'
 import { Resident } from '../../src/table/resident.js'
 import { seededRandom } from './random.js'
 
@@ -12,8 +12,13 @@ class Parent extends Resident {
 const SEGMENT_BYTES = 16 * 1024
 
 function content(packed: PackedBlocks, parent: Resident, ordinal: number): Uint8Array {
-  const { bytes, start, end } = packed.find(parent, ordinal, false)
-  return bytes.slice(start, end)
+  const { region, start, end } = packed.find(parent, ordinal, false)
+  return region!.bytes.slice(start, end)
+}
+
+/** What is known of a block of so many bytes. */
+function block(length: number, entriesEnd = length - 16, basePosition = 2 ** 40 + length): PackedFacts {
+  return { length, entriesEnd, basePosition }
 }
 
 /** Puts a block wherever there is room for it, as often as it takes. */
@@ -22,25 +27,35 @@ function put(packed: PackedBlocks, parent: Resident, ordinal: number, bytes: Uin
     if (packed.segmentCount < most) packed.addSegment()
     else packed.recycle()
   }
-  packed.put(parent, ordinal, bytes, bytes.length, bytes.length * 2)
+  packed.put(parent, ordinal, bytes, bytes.length, block(bytes.length * 2))
 }
 
 test('a block is found as it was put, with its length before', () => {
   const packed = new PackedBlocks(SEGMENT_BYTES)
   const parent = new Parent()
-  for (let i = 0; i < 5; i++) put(packed, parent, i, new Uint8Array(i * 100).fill(i + 1))
-  for (let i = 0; i < 5; i++) {
+  for (let i = 1; i < 5; i++) put(packed, parent, i, new Uint8Array(i * 100).fill(i + 1))
+  for (let i = 1; i < 5; i++) {
     expect(content(packed, parent, i)).toEqual(new Uint8Array(i * 100).fill(i + 1))
-    expect(packed.find(parent, i, false).rawBytes).toBe(i * 200)
+    const { rawBytes, entryBytes, basePosition } = packed.find(parent, i, false)
+    expect({ length: rawBytes, entriesEnd: entryBytes, basePosition }).toEqual(block(i * 200))
   }
-  expect(packed.count).toBe(5)
-  expect(parent.residentChildren).toBe(5)
+  expect(packed.count).toBe(4)
+  expect(parent.residentChildren).toBe(4)
+})
+
+test('the longest block keeps its lengths and its base', () => {
+  const packed = new PackedBlocks(1024 * 1024)
+  const parent = new Parent()
+  packed.addSegment()
+  packed.put(parent, 0, new Uint8Array(10), 10, block(64 * 1024, 64 * 1024 - 16, Number.MAX_SAFE_INTEGER))
+  const { rawBytes, entryBytes, basePosition } = packed.find(parent, 0, false)
+  expect([rawBytes, entryBytes, basePosition]).toEqual([64 * 1024, 64 * 1024 - 16, Number.MAX_SAFE_INTEGER])
 })
 
 test('what is too long for a segment is not taken', () => {
   const packed = new PackedBlocks(SEGMENT_BYTES)
-  expect(packed.takes(SEGMENT_BYTES / 4 - 24, 5000)).toBe(true)
-  expect(packed.takes(SEGMENT_BYTES / 4 - 23, 5000)).toBe(false)
+  expect(packed.takes(SEGMENT_BYTES / 4 - 32, 5000)).toBe(true)
+  expect(packed.takes(SEGMENT_BYTES / 4 - 31, 5000)).toBe(false)
   expect(packed.takes(1000, 64 * 1024)).toBe(true)
   expect(packed.takes(1000, 64 * 1024 + 1)).toBe(false)
 })
@@ -49,7 +64,7 @@ test('when the oldest segment is filled again, what was found stays once and the
   const packed = new PackedBlocks(SEGMENT_BYTES)
   const parent = new Parent()
   packed.addSegment()
-  for (let i = 0; packed.hasRoom(1000); i++) packed.put(parent, i, new Uint8Array(1000).fill(i + 1), 1000, 2000)
+  for (let i = 0; packed.hasRoom(1000); i++) packed.put(parent, i, new Uint8Array(1000).fill(i + 1), 1000, block(2000))
   const before = packed.count
   packed.find(parent, 3, true)
   packed.find(parent, 7, true)
@@ -68,7 +83,7 @@ test('a segment of which everything was found has room all the same', () => {
   const packed = new PackedBlocks(SEGMENT_BYTES)
   const parent = new Parent()
   packed.addSegment()
-  for (let i = 0; packed.hasRoom(1000); i++) packed.put(parent, i, new Uint8Array(1000), 1000, 2000)
+  for (let i = 0; packed.hasRoom(1000); i++) packed.put(parent, i, new Uint8Array(1000), 1000, block(2000))
   for (let i = 0; i < packed.count; i++) packed.find(parent, i, true)
   packed.recycle()
   expect(packed.hasRoom(SEGMENT_BYTES / 4)).toBe(true)
@@ -90,7 +105,7 @@ test('a segment goes with the last of its blocks', () => {
   const packed = new PackedBlocks(SEGMENT_BYTES)
   const parent = new Parent()
   packed.addSegment()
-  for (let i = 0; packed.hasRoom(3000); i++) packed.put(parent, i, new Uint8Array(3000), 3000, 5000)
+  for (let i = 0; packed.hasRoom(3000); i++) packed.put(parent, i, new Uint8Array(3000), 3000, block(5000))
   const last = packed.count - 1
   for (let i = 0; i < last; i++) expect(packed.drop(parent, i)).toBe(0)
   expect(packed.segmentCount).toBe(1)
@@ -112,19 +127,19 @@ test('any mix of what can happen leaves what was put, or nothing', () => {
     const isHeld = parent.packedAt[ordinal] !== 0
     const what = random.integer(0, 99)
     if (what < 60 && !isHeld) {
-      const block = random.bytes(random.integer(0, 3000))
-      if (!packed.hasRoom(block.length)) {
+      const bytesOfBlock = random.bytes(random.integer(0, 3000))
+      if (!packed.hasRoom(bytesOfBlock.length)) {
         if (packed.segmentCount === 0 || random.integer(0, 9) === 0) {
           packed.addSegment()
           bytes += SEGMENT_BYTES
         } else packed.recycle()
       }
-      packed.put(parent, ordinal, block, block.length, block.length)
-      expected.get(parent)!.set(ordinal, block)
+      packed.put(parent, ordinal, bytesOfBlock, bytesOfBlock.length, block(5000))
+      expected.get(parent)!.set(ordinal, bytesOfBlock)
     } else if (what < 60) {
       seen++
-      const found = packed.find(parent, ordinal, true)
-      expect(found.bytes.slice(found.start, found.end)).toEqual(expected.get(parent)!.get(ordinal))
+      const { region, start, end } = packed.find(parent, ordinal, true)
+      expect(region!.bytes.slice(start, end)).toEqual(expected.get(parent)!.get(ordinal))
     } else if (what < 70 && isHeld) bytes -= packed.drop(parent, ordinal)
     else if (what === 99 && packed.segmentCount > 2) {
       packed.dropOldest()

@@ -37,7 +37,7 @@ let epoch: usize = 1
 const LAST_EPOCH: usize = 1 << 30
 
 // What `decompress` returns; `../lz4.ts` says it in words.
-const DONE = 0
+export const DONE = 0
 const LENGTH_IS_CUT = 1
 const LITERALS_RUN_OVER = 2
 const MATCH_IS_CUT = 3
@@ -148,10 +148,28 @@ function copyWide(from: usize, to: usize, toEnd: usize): void {
  * that many bytes. Whatever it holds, nothing outside of the target is written, and nothing outside of the range decides.
  */
 export function decompress(at: usize, end: usize, target: usize, targetEnd: usize): i32 {
+  reachedAt = at
+  reachedOut = target
+  const outcome = decompressUpTo(targetEnd + 1, end, target, targetEnd)
+  return outcome === DONE && reachedOut !== targetEnd ? WRONG_LENGTH : outcome
+}
+
+/** How far decompressing has come: where the next sequence begins, and where it goes to. */
+export let reachedAt: usize = 0
+export let reachedOut: usize = 0
+
+export function decompressFrom(at: usize, target: usize): void {
+  reachedAt = at
+  reachedOut = target
+}
+
+/** Goes on decompressing until everything before `until` is there or the range has ended. */
+export function decompressUpTo(until: usize, end: usize, target: usize, targetEnd: usize): i32 {
   // Up to here a copy may go over its end and still write nothing but the target.
   const wideEnd = targetEnd < target + WIDE ? target : targetEnd - WIDE
-  let out = target
-  while (at < end) {
+  let at = reachedAt
+  let out = reachedOut
+  while (at < end && out < until) {
     const token: usize = load<u8>(at++)
     let literals = token >>> 4
     if (literals === 15) {
@@ -198,5 +216,7 @@ export function decompress(at: usize, end: usize, target: usize, targetEnd: usiz
     else for (; out < matchEnd; out++) store<u8>(out, load<u8>(out - distance))
     out = matchEnd
   }
-  return out === targetEnd ? DONE : WRONG_LENGTH
+  reachedAt = at
+  reachedOut = out
+  return DONE
 }
