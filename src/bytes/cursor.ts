@@ -82,6 +82,8 @@ export interface WalkCursor extends Cursor {
   readonly entry: Entry
   /** About how many entries are wanted behind the next seek; 0 where nobody knows. More or fewer may be taken. */
   expected: number
+  /** How many all sources of the walk together are to give; 0 where nobody knows, or where it goes backwards. */
+  most: number
 
   /** Gives back what it holds for the next one. Requires: nothing is asked of it any more, and nothing read from its bytes. */
   release(): void

@@ -28,6 +28,7 @@ export class MemtableCursor implements WalkCursor, Entry {
   readonly entry: Entry = this
   readonly run = undefined
   expected = 0
+  most = 0
 
   private readonly index: OrderedIndex
   private readonly base: Position

@@ -18,7 +18,8 @@ export interface RangeOptions<K> {
   prefix?: K
 }
 
-export const EMPTY_RANGE: KeyRange = { start: new Uint8Array(0), end: new Uint8Array(0) }
+const EMPTY_KEY = new Uint8Array(0)
+export const EMPTY_RANGE: KeyRange = { start: EMPTY_KEY, end: EMPTY_KEY }
 
 /** A key as bytes of its own. */
 export function encodeKey<K>(encoding: Encoding<K>, key: K, what = 'A key'): Uint8Array {
@@ -49,7 +50,7 @@ export function resolveRange<K>(encoding: Encoding<K>, options: RangeOptions<K>)
     throw invalid(`A range is an object such as { gte: 'a', lt: 'b' }, not ${describe(options)}`)
   }
   const { gt, gte, lt, lte, prefix } = options
-  let start: Uint8Array = new Uint8Array(0)
+  let start: Uint8Array = EMPTY_KEY
   let end: Uint8Array | undefined
   if (gte !== undefined) start = encodeKey(encoding, gte, 'Bound gte')
   else if (gt !== undefined) start = following(encodeKey(encoding, gt, 'Bound gt'))

@@ -181,10 +181,13 @@ export class Walk {
     this.pick()
   }
 
-  /** Where there are several sources, each is expected to have its share. */
+  /** Where there are several sources, each is expected to have its share, though most often one of them has nearly all. */
   private tellExpected(): void {
     const { cursors } = this
-    for (const cursor of cursors) cursor.expected = this.expected / cursors.length
+    for (const cursor of cursors) {
+      cursor.expected = this.expected / cursors.length
+      cursor.most = this.reverse ? 0 : this.expected
+    }
   }
 
   private step(): void {

@@ -7,6 +7,7 @@ import { isPassing, workspaceFor } from '../bytes/workspace.js'
 import { DataBlock, findInBlock, showEntry } from './block.js'
 import { BlockMemory } from './block-memory.js'
 import { BlockNotResident } from './block-not-resident.js'
+import type { EntryGroup } from './entry-group.js'
 import { ENVELOPE_BYTES, envelopeCodec, envelopeRawBytes, openEnvelope } from './envelope.js'
 import type { IndexNode } from './index-node.js'
 import { type PackedBlock, PackedBlocks } from './packed-blocks.js'
@@ -249,6 +250,27 @@ export class BlockCache {
     const block = unpacked(packed, this.#memory.take(rawBytes))
     this.#insert(parent, ordinal, block, false)
     return block
+  }
+
+  /**
+   * Picks the first entries at or after a key out of a child of `parent` that is among the packed, up to `most` of them; returns how many, or -1
+   * where it is better brought here. Requires: it is there.
+   */
+  pickPacked(
+    parent: Resident,
+    ordinal: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    limit: Position,
+    most: number,
+    into: EntryGroup,
+  ): number {
+    const packed = this.#packed!.find(parent, ordinal, false)
+    const { start, end, rawBytes, entryBytes, basePosition } = packed
+    this.hits++
+    const region = packed.region!
+    return region.pick(start, end, rawBytes, entryBytes, basePosition, key, keyStart, keyEnd, limit, most, into)
   }
 
   /** Moves a block into the memory of the one walk that it is for. */

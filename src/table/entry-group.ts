@@ -1,5 +1,5 @@
 import type { Entry, EntryRun } from '../bytes/cursor.js'
-import { VarintReader } from '../bytes/integers.js'
+import { getU32, VarintReader } from '../bytes/integers.js'
 import { getText } from '../bytes/text.js'
 import type { EpochMs, Position } from '../bytes/units.js'
 import { Assembly, Workspace } from '../bytes/workspace.js'
@@ -19,6 +19,9 @@ import { NEIGHBOURS_CODE } from './neighbours-code.js'
  * `assembly/neighbours.ts` writes the same.
  */
 const KINDS = 0
+/** Of entries that were picked out of a packed block: where the next one stands in the block, and how many bytes all is. */
+const NEXT_AT = 1
+const BYTES = 2
 const ROWS = 4
 const FIELDS = 7
 const KEY_START = ROWS
@@ -44,6 +47,9 @@ export const LONGEST_BYTES = 8 * 1024
 
 /** Of facts and keys together. */
 const MOST_BYTES = (ROWS + MOST_ROWS * FIELDS) * 4 + MOST_KEY_BYTES
+
+/** What entries that are picked out of a packed block may take, with all that is known of them. */
+export const PICKED_BYTES = 16 * 1024
 
 // Most groups have no more.
 const USUAL_ROWS = 32
@@ -120,8 +126,15 @@ export class EntryGroup implements Entry, EntryRun {
   readonly run: EntryRun = this
   keyBytes: Uint8Array = new Uint8Array(USUAL_KEY_BYTES)
   valueBytes: Uint8Array = this.keyBytes
-  #basePosition = 0
+  /** Where the entry behind the last one stands in the block that they were picked out of; 0 where there is none. */
+  nextAt = 0
+  basePosition = 0
   #facts: Int32Array = new Int32Array(ROWS + USUAL_ROWS * FIELDS)
+  /** What a group is decoded into; what entries are picked into. */
+  #ownFacts = this.#facts
+  #ownKeys = this.keyBytes
+  #picked: Uint8Array | undefined
+  #pickedFacts: Int32Array | undefined
   #looksAtValues = false
   readonly #keyTexts = new NeighbourTexts(KEY_START, OTHERS, IS_OTHER_KEY)
   readonly #valueTexts = new NeighbourTexts(VALUE_START, OTHERS, IS_OTHER_VALUE)
@@ -136,7 +149,7 @@ export class EntryGroup implements Entry, EntryRun {
     this.#keyTexts.clear()
     this.#valueTexts.clear()
     this.valueBytes = this.keyBytes
-    if (spares.length < MOST_SPARES && this.keyBytes.length <= MOST_KEY_BYTES) spares.push(this)
+    if (spares.length < MOST_SPARES && this.#ownKeys.length <= MOST_KEY_BYTES) spares.push(this)
   }
 
   /** Takes a range apart that begins and ends at restart points. Of every key the newest version below `limit` is kept, if there is one. */
@@ -153,11 +166,31 @@ export class EntryGroup implements Entry, EntryRun {
     this.#decodeHere(block, start, end, 0, true)
   }
 
+  /** Shows what stands at `at`, where `PackedRegion` has put it: these entries alone, with all that belongs to them. */
+  fill(bytes: Uint8Array, at: number, count: number, basePosition: Position): void {
+    if (this.#picked === undefined) {
+      this.#picked = new Uint8Array(PICKED_BYTES)
+      this.#pickedFacts = new Int32Array(this.#picked.buffer)
+    }
+    const facts = this.#pickedFacts!
+    this.#picked.set(bytes.subarray(at, at + getU32(bytes, at + BYTES * 4)))
+    this.#keyTexts.clear()
+    this.#valueTexts.clear()
+    this.keyBytes = this.valueBytes = this.#picked
+    this.#facts = facts
+    this.basePosition = basePosition
+    this.nextAt = facts[NEXT_AT]!
+    this.count = count
+    this.index = 0
+  }
+
   #begin(block: DataBlock): void {
     this.#keyTexts.clear()
     this.#valueTexts.clear()
+    this.#facts = this.#ownFacts
+    this.keyBytes = this.#ownKeys
     this.valueBytes = block.bytes
-    this.#basePosition = block.basePosition
+    this.basePosition = block.basePosition
     this.index = 0
   }
 
@@ -169,8 +202,8 @@ export class EntryGroup implements Entry, EntryRun {
     this.count = count
     const cells = ROWS + count * FIELDS
     const keyBytes = count === 0 ? 0 : desk.facts[cells - FIELDS + KEY_END - ROWS]!
-    if (cells > this.#facts.length) this.#facts = new Int32Array(cells * 2)
-    if (keyBytes > this.keyBytes.length) this.keyBytes = new Uint8Array(keyBytes * 2)
+    if (cells > this.#facts.length) this.#facts = this.#ownFacts = new Int32Array(cells * 2)
+    if (keyBytes > this.keyBytes.length) this.keyBytes = this.#ownKeys = new Uint8Array(keyBytes * 2)
     this.#facts.set(desk.facts.subarray(0, cells))
     this.keyBytes.set(desk.keys.subarray(0, keyBytes))
     return true
@@ -281,7 +314,7 @@ export class EntryGroup implements Entry, EntryRun {
 
   get position(): Position {
     const afterHead = this.afterHead(this.index)
-    return entryPosition(this.valueBytes, this.valueBytes[afterHead - 1]!, afterHead, this.#basePosition)
+    return entryPosition(this.valueBytes, this.valueBytes[afterHead - 1]!, afterHead, this.basePosition)
   }
 
   get expiresAt(): EpochMs {
@@ -314,12 +347,12 @@ export class EntryGroup implements Entry, EntryRun {
   #growKeys(needed: number): void {
     const larger = new Uint8Array(needed * 2)
     larger.set(this.keyBytes)
-    this.keyBytes = larger
+    this.keyBytes = this.#ownKeys = larger
   }
 
   #growFacts(): void {
     const larger = new Int32Array(this.#facts.length * 2)
     larger.set(this.#facts)
-    this.#facts = larger
+    this.#facts = this.#ownFacts = larger
   }
 }

@@ -1,4 +1,6 @@
 import { Assembly, Workspace } from '../bytes/workspace.js'
+import type { DataBlock } from './block.js'
+import { type EntryGroup, PICKED_BYTES } from './entry-group.js'
 import { PACKED_SEARCH_CODE } from './packed-search-code.js'
 
 interface PackedSearch {
@@ -13,14 +15,32 @@ interface PackedSearch {
     base: number,
     limit: number,
   ): number
+  pick(
+    at: number,
+    end: number,
+    target: number,
+    rawBytes: number,
+    entryBytes: number,
+    key: number,
+    keyLength: number,
+    base: number,
+    limit: number,
+    most: number,
+    out: number,
+    room: number,
+  ): number
   unpack(at: number, end: number, target: number, rawBytes: number): number
 }
 
 const code = new Assembly<PackedSearch>(PACKED_SEARCH_CODE)
+let desk: PackedRegion | undefined
 
 /** Keys up to this length are copied by a loop. */
 const SHORT_KEY_BYTES = 64
 const NOT_WELL_FORMED = -2
+/** Entries are picked from keys up to this length on. What is picked stands behind the key. */
+const LONGEST_PICK_KEY_BYTES = 1024
+const LONGEST_AT_DESK_BYTES = 16 * 1024
 /** It was checked when it came. */
 const CHANGED = 'a block in memory is not what it was'
 
@@ -35,6 +55,12 @@ export class PackedRegion {
   /** The numbers of the segments that are free. */
   readonly #free: number[] = []
   readonly #segmentCount: number
+
+  /** One without segments, for blocks that stand elsewhere. */
+  static desk(): PackedRegion {
+    desk ??= new PackedRegion(0, 0, LONGEST_AT_DESK_BYTES)
+    return desk
+  }
 
   /** Throws a `RangeError` where there is no memory for it. */
   constructor(segmentBytes: number, segmentCount: number, longestBytes: number) {
@@ -77,15 +103,66 @@ export class PackedRegion {
     keyEnd: number,
     limit: number,
   ): number {
-    const { bytes } = this
     const { input, output } = this.#workspace
-    const length = keyEnd - keyStart
-    if (length <= SHORT_KEY_BYTES) for (let i = 0; i < length; i++) bytes[input + i] = key[keyStart + i]!
-    else bytes.set(key.subarray(keyStart, keyEnd), input)
-    const found = this.#code.find(at, end, output, rawBytes, entryBytes, input, length, base, limit)
+    this.#place(key, keyStart, keyEnd)
+    const found = this.#code.find(at, end, output, rawBytes, entryBytes, input, keyEnd - keyStart, base, limit)
     if (found >= 0) return output + found
     if (found === NOT_WELL_FORMED) throw new Error(CHANGED)
     return -1
+  }
+
+  /**
+   * Fills `into` with the first entries of a block at or after a key, up to `most` of them, and returns how many; -1 where that cannot be
+   * done. Of every key the newest version below `limit` counts.
+   */
+  pick(
+    at: number,
+    end: number,
+    rawBytes: number,
+    entryBytes: number,
+    base: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    limit: number,
+    most: number,
+    into: EntryGroup,
+  ): number {
+    const length = keyEnd - keyStart
+    if (length > LONGEST_PICK_KEY_BYTES) return -1
+    const { input, output } = this.#workspace
+    const out = input + LONGEST_PICK_KEY_BYTES
+    this.#place(key, keyStart, keyEnd)
+    const room = PICKED_BYTES
+    const count = this.#code.pick(at, end, output, rawBytes, entryBytes, input, length, base, limit, most, out, room)
+    if (count === NOT_WELL_FORMED) throw new Error(CHANGED)
+    if (count > 0) into.fill(this.bytes, out, count, base)
+    return Math.max(count, -1)
+  }
+
+  /** The same of a block that is not packed. */
+  pickFrom(
+    { bytes, length, entriesEnd, basePosition }: DataBlock,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    limit: number,
+    most: number,
+    into: EntryGroup,
+  ): number {
+    const { outputBytes, capacity } = this.#workspace
+    if (length > capacity) return -1
+    outputBytes.set(bytes.subarray(0, length))
+    return this.pick(0, 0, length, entriesEnd, basePosition, key, keyStart, keyEnd, limit, most, into)
+  }
+
+  /** Brings a key to where the code looks for it. */
+  #place(key: Uint8Array, start: number, end: number): void {
+    const { bytes } = this
+    const { input } = this.#workspace
+    const length = end - start
+    if (length <= SHORT_KEY_BYTES) for (let i = 0; i < length; i++) bytes[input + i] = key[start + i]!
+    else bytes.set(key.subarray(start, end), input)
   }
 
   /** Fills the first `rawBytes` of `target` with a block. */

@@ -73,6 +73,10 @@ export class TableSalvage implements BlockWalk {
     return this.#index
   }
 
+  pick(): number {
+    return -1
+  }
+
   block(_partition: IndexNode, ordinal: number): DataBlock {
     const block = this.#parse(this.#places[ordinal]!, (raw, end) => DataBlock.of(raw, end))
     // It was parsed before.

@@ -5,10 +5,12 @@ import type { FileNumber, Position } from '../bytes/units.js'
 import { DataBlock, findInBlock } from './block.js'
 import type { BlockCache, BlockSource, CacheMode } from './block-cache.js'
 import { blockIndexBytes, findByIndex, indexBlock } from './block-index.js'
+import type { EntryGroup } from './entry-group.js'
 import { envelopeRawBytes, openEnvelope } from './envelope.js'
 import { FilterBlock } from './filter.js'
 import { type BlockHandle, decodeFooter, type Footer } from './footer.js'
 import { IndexNode } from './index-node.js'
+import { PackedRegion } from './packed-region.js'
 import { decodeProperties, type TableProperties } from './properties.js'
 import type { ReadAhead } from './read-ahead.js'
 import { type AuditFinding, auditTable } from './table-audit.js'
@@ -264,6 +266,30 @@ export class Table implements BlockSource, BlockWalk {
     // A lookup is done with a block before anything else happens; a cursor holds on to it.
     if (mode !== 'keep') block.lent = true
     return block
+  }
+
+  /**
+   * Picks the first entries at or after a key out of a block without bringing all of it, up to `most` of them; returns how many, or -1 where it
+   * is better brought.
+   */
+  pick(
+    partition: IndexNode,
+    ordinal: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    limit: Position,
+    most: number,
+    into: EntryGroup,
+  ): number {
+    if (partition.packedAt[ordinal] !== 0) {
+      return this.#cache.pickPacked(partition, ordinal, key, keyStart, keyEnd, limit, most, into)
+    }
+    const present = partition.children[ordinal]
+    if (present === undefined) return -1
+    this.#cache.hits++
+    present.use(false)
+    return PackedRegion.desk().pickFrom(present as DataBlock, key, keyStart, keyEnd, limit, most, into)
   }
 
   #fetchBlock(partition: IndexNode, ordinal: number, mode: CacheMode, ahead: ReadAhead | undefined): DataBlock {

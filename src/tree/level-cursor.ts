@@ -13,6 +13,7 @@ const EMPTY = new Uint8Array(0)
  */
 export class LevelCursor implements WalkCursor {
   expected = 0
+  most = 0
   private readonly ranges: readonly KeyRange[]
   private readonly openTable: (index: number) => WalkCursor
   private current: WalkCursor | undefined
@@ -92,6 +93,7 @@ export class LevelCursor implements WalkCursor {
     }
     const cursor = this.cursorAt(index)
     cursor.expected = this.expected
+    cursor.most = this.most
     cursor.seek(bytes, start, end)
     this.index = index
     this.current = cursor

@@ -55,7 +55,7 @@ test('a walk that is interrupted by every block shows what it would have shown',
   const random = seededRandom('interrupted walks')
   for (let round = 0; round < 40; round++) {
     const files = new TestFiles()
-    const cache = new BlockCache(random.pick([0, 30_000]), files.now)
+    const cache = new BlockCache(random.pick([0, 30_000, 4 << 20]), files.now)
     const sourceCount = random.integer(1, 3)
     const all: Entry[] = []
     const sources: ((limit: number) => WalkCursor)[] = []
@@ -89,6 +89,7 @@ test('a walk that is interrupted by every block shows what it would have shown',
       reverse,
       () => {},
     )
+    walk.expected = random.pick([0, 3, 30, 1000])
     const isSlow = random.integer(0, 1) === 1
     const seen: string[] = []
     for (let rounds = 0; ; ) {

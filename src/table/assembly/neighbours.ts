@@ -1,3 +1,21 @@
+import {
+  BELOW_BASE,
+  EXPIRY_BYTES,
+  FIELDS,
+  firstBytes,
+  HIGH_BITS,
+  IS_OTHER_KEY,
+  IS_OTHER_VALUE,
+  isAscii,
+  KIND_BITS,
+  KIND_PUT_EXPIRING,
+  POSITION_BYTES_SHIFT,
+  ROWS,
+  readVarint,
+  varintEnd,
+  WIDE,
+} from './shared/entry'
+
 /*
  * Takes neighbouring entries of a block apart, in AssemblyScript: `npm run build:assembly` makes `../neighbours-code.ts` of it. What an
  * entry looks like is said in `../block.ts`, what is made of it in `../entry-group.ts`. The entries were checked when their
@@ -8,49 +26,11 @@
  */
 
 // The layout of what is made, which `../entry-group.ts` knows too.
-const FIELDS: usize = 7
 const MOST_ROWS: u32 = 256
 const MOST_KEY_BYTES: usize = 4096
-const ROWS: usize = 16
 const KEYS: usize = ROWS + MOST_ROWS * FIELDS * 4
 
-const IS_OTHER_KEY: u32 = 1
-const IS_OTHER_VALUE: u32 = 2
-
 const TOO_MANY = -1
-
-const KIND_BITS: u32 = 7
-const KIND_PUT_EXPIRING: u32 = 2
-const BELOW_BASE: u32 = 8
-const POSITION_BYTES_SHIFT: u32 = 4
-const EXPIRY_BYTES: usize = 6
-
-const WIDE: usize = 8
-const HIGH_BITS: u64 = ((<u64>0x80808080) << 32) | 0x80808080
-
-let varintEnd: usize = 0
-
-function readVarint(at: usize): usize {
-  let byte: usize = load<u8>(at++)
-  let value = byte & 0x7f
-  for (let shift: usize = 7; byte >= 0x80; shift += 7) {
-    byte = load<u8>(at++)
-    value |= (byte & 0x7f) << shift
-  }
-  varintEnd = at
-  return value
-}
-
-/** The first of the next eight bytes, as many as are asked for. */
-function firstBytes(at: usize, count: usize): u64 {
-  return count === 0 ? 0 : load<u64>(at) & (<u64>-1 >>> (64 - ((<u64>count) << 3)))
-}
-
-function isAscii(at: usize, end: usize): bool {
-  let bits: u64 = 0
-  for (; at + WIDE <= end; at += WIDE) bits |= load<u64>(at)
-  return ((bits | firstBytes(at, end - at)) & HIGH_BITS) === 0
-}
 
 /**
  * Writes to `out` what the entries in `[at, end)` are, and returns how many; TOO_MANY where there is no room for all. The first one
