@@ -17,6 +17,8 @@ export interface WalkSources {
   readonly now: EpochMs
 }
 
+const NO_KEY = new Uint8Array(0)
+
 // So many hidden entries in a row are worth telling compaction about …
 const CRAWL_ENTRIES = 128
 // … and so many under one range deletion are worth a seek to its end.
@@ -40,9 +42,17 @@ export class Walk {
   /** About how many entries are wanted; 0 where nobody knows. */
   expected = 0
   private run: EntryRun | undefined
-  private first: WalkCursor | undefined
-  private runnerUp: WalkCursor | undefined
   private readonly cursors: readonly WalkCursor[]
+  /** The numbers of the sources that are first and second in the walk's direction; -1 where there is none. */
+  private first = -1
+  private runnerUp = -1
+  /*
+   * The keys on which the sources stand, by number; an end of -1 where a source has none. Cursors are of several shapes, and asking them at each
+   * comparison cost more than comparing. That of the first source is not kept while the walk goes along its run.
+   */
+  private readonly keys: Uint8Array[]
+  private readonly keyStarts: number[]
+  private readonly keyEnds: number[]
   private readonly newestPositions: readonly Position[]
   private readonly tombstones: RangeTombstones | undefined
   private readonly limit: Position
@@ -55,7 +65,7 @@ export class Walk {
   private target: Uint8Array | undefined
   /** What a missing block interrupted: until it is done again, the cursor stands nowhere. */
   private unfinished: (() => void) | undefined
-  private stepping: WalkCursor | undefined
+  private stepping = -1
   /** Entries passed since the last visible one, deleted or expired, and how many of them stand in memtables. */
   private hidden = 0
   private hiddenInMemory = 0
@@ -67,7 +77,11 @@ export class Walk {
     reverse: boolean,
     onCrawl: (range: KeyRange, hiddenInMemory: number) => void,
   ) {
+    const { length } = sources.cursors
     this.cursors = sources.cursors
+    this.keys = new Array(length).fill(NO_KEY)
+    this.keyStarts = new Array(length).fill(0)
+    this.keyEnds = new Array(length).fill(-1)
     this.newestPositions = sources.newestPositions
     this.tombstones = sources.tombstones
     this.limit = sources.limit
@@ -118,7 +132,7 @@ export class Walk {
       else if (this.pending === 'step') this.step()
       else if (this.pending === 'pick') this.pick()
       this.pending = 'nothing'
-      const current = this.first?.entry
+      const current = this.first < 0 ? undefined : this.cursors[this.first]!.entry
       if (current === undefined || this.isOutside(current)) {
         this.current = undefined
         this.noteCrawl(undefined)
@@ -153,18 +167,28 @@ export class Walk {
     const end = run.keyEndOf(run.index + steps * this.stride)
     if (this.isKeyOutside(keyBytes, start, end)) return false
     const { runnerUp } = this
-    if (runnerUp === undefined) return true
-    const order = compareBytes(keyBytes, start, end, runnerUp.keyBytes, runnerUp.keyStart, runnerUp.keyEnd)
+    if (runnerUp < 0) return true
+    const order = compareBytes(
+      keyBytes,
+      start,
+      end,
+      this.keys[runnerUp]!,
+      this.keyStarts[runnerUp]!,
+      this.keyEnds[runnerUp]!,
+    )
     return this.reverse ? order > 0 : order < 0
   }
 
   private startAll(): void {
     const { start, end } = this.range
     this.tellExpected()
-    for (const cursor of this.cursors) {
+    const { cursors } = this
+    for (let i = 0; i < cursors.length; i++) {
+      const cursor = cursors[i]!
       if (!this.reverse) cursor.seek(start, 0, start.length)
       else if (end === undefined) cursor.seekToLast()
       else cursor.seekBefore(end, 0, end.length)
+      this.look(i)
     }
     this.pick()
   }
@@ -172,11 +196,14 @@ export class Walk {
   /** Requires: the key is in the range. */
   private seekAll(key: Uint8Array): void {
     this.unfinished = undefined
-    this.stepping = undefined
+    this.stepping = -1
     this.tellExpected()
-    for (const cursor of this.cursors) {
+    const { cursors } = this
+    for (let i = 0; i < cursors.length; i++) {
+      const cursor = cursors[i]!
       if (this.reverse) seekAtOrBefore(cursor, key)
       else cursor.seek(key, 0, key.length)
+      this.look(i)
     }
     this.pick()
   }
@@ -191,13 +218,14 @@ export class Walk {
   }
 
   private step(): void {
-    const first = this.first!
-    if (this.reverse) first.prev()
-    else first.next()
+    const { first, runnerUp } = this
+    const cursor = this.cursors[first]!
+    if (this.reverse) cursor.prev()
+    else cursor.next()
+    this.look(first)
     // From here on the step is taken: should the rest be interrupted, only the rest is done again.
     this.pending = 'pick'
-    const { runnerUp } = this
-    if (first.valid && (runnerUp === undefined || this.order(first, runnerUp) < 0)) return
+    if (this.keyEnds[first]! >= 0 && (runnerUp < 0 || this.order(first, runnerUp) < 0)) return
     this.pick()
   }
 
@@ -205,28 +233,27 @@ export class Walk {
   private pick(): void {
     this.unfinished?.()
     this.unfinished = undefined
-    if (this.stepping !== undefined) this.stepBehind(this.stepping)
-    const { cursors } = this
-    let best: WalkCursor | undefined
-    let second: WalkCursor | undefined
-    for (let i = 0; i < cursors.length; i++) {
-      const cursor = cursors[i]!
-      while (cursor.valid) {
-        if (best === undefined) {
-          best = cursor
+    if (this.stepping >= 0) this.stepBehind(this.stepping)
+    const { keyEnds } = this
+    let best = -1
+    let second = -1
+    for (let i = 0; i < keyEnds.length; i++) {
+      while (keyEnds[i]! >= 0) {
+        if (best < 0) {
+          best = i
           break
         }
-        const order = this.order(cursor, best)
+        const order = this.order(i, best)
         if (order > 0) {
-          if (second === undefined || this.order(cursor, second) < 0) second = cursor
+          if (second < 0 || this.order(i, second) < 0) second = i
           break
         }
         if (order < 0) {
           second = best
-          best = cursor
+          best = i
           break
         }
-        this.stepBehind(cursor)
+        this.stepBehind(i)
       }
     }
     this.first = best
@@ -234,15 +261,30 @@ export class Walk {
   }
 
   /** A source that has only an older version of the key goes on. */
-  private stepBehind(cursor: WalkCursor): void {
-    this.stepping = cursor
+  private stepBehind(source: number): void {
+    this.stepping = source
+    const cursor = this.cursors[source]!
     if (this.reverse) cursor.prev()
     else cursor.next()
-    this.stepping = undefined
+    this.look(source)
+    this.stepping = -1
   }
 
-  private order(a: Cursor, b: Cursor): number {
-    const order = compareBytes(a.keyBytes, a.keyStart, a.keyEnd, b.keyBytes, b.keyStart, b.keyEnd)
+  /** Sees where a source stands now. */
+  private look(source: number): void {
+    const cursor = this.cursors[source]!
+    if (cursor.valid) {
+      this.keys[source] = cursor.keyBytes
+      this.keyStarts[source] = cursor.keyStart
+      this.keyEnds[source] = cursor.keyEnd
+    } else {
+      this.keyEnds[source] = -1
+    }
+  }
+
+  private order(a: number, b: number): number {
+    const { keys, keyStarts, keyEnds } = this
+    const order = compareBytes(keys[a]!, keyStarts[a]!, keyEnds[a]!, keys[b]!, keyStarts[b]!, keyEnds[b]!)
     return this.reverse ? -order : order
   }
 
@@ -290,6 +332,7 @@ export class Walk {
         if (this.reverse) cursor.seekBefore(edge!, 0, edge!.length)
         else if (edge !== undefined) cursor.seek(edge, 0, edge.length)
         else exhaust(cursor)
+        this.look(i)
       }
       this.unfinished()
       this.unfinished = undefined

@@ -11,6 +11,7 @@ import type { EntryGroup } from './entry-group.js'
 import { ENVELOPE_BYTES, envelopeCodec, envelopeRawBytes, openEnvelope } from './envelope.js'
 import type { IndexNode } from './index-node.js'
 import { type PackedBlock, PackedBlocks } from './packed-blocks.js'
+import { PackedRegion } from './packed-region.js'
 import type { ReadAhead } from './read-ahead.js'
 import { ReadPace } from './read-pace.js'
 import type { Resident } from './resident.js'
@@ -224,9 +225,8 @@ export class BlockCache {
   ): boolean {
     this.hits++
     const packed = this.#packed!.find(parent, ordinal, true)
-    if (packed.isHot || this.#hasRoom(packed.rawBytes)) {
-      const block = unpacked(packed, this.#memory.take(packed.rawBytes))
-      this.#insert(parent, ordinal, block, true)
+    if (this.#isWorthKeeping(packed)) {
+      const block = this.#keepUnpacked(packed, parent, ordinal)
       return findInBlock(block, key, keyStart, keyEnd, limit, found)
     }
     const { start, end, rawBytes, entryBytes, basePosition } = packed
@@ -254,7 +254,7 @@ export class BlockCache {
 
   /**
    * Picks the first entries at or after a key out of a child of `parent` that is among the packed, up to `most` of them; returns how many, or -1
-   * where it is better brought here. Requires: it is there.
+   * where they are too large. Otherwise as `findPacked`.
    */
   pickPacked(
     parent: Resident,
@@ -266,11 +266,26 @@ export class BlockCache {
     most: number,
     into: EntryGroup,
   ): number {
-    const packed = this.#packed!.find(parent, ordinal, false)
-    const { start, end, rawBytes, entryBytes, basePosition } = packed
     this.hits++
+    const packed = this.#packed!.find(parent, ordinal, true)
+    if (this.#isWorthKeeping(packed)) {
+      const block = this.#keepUnpacked(packed, parent, ordinal)
+      return PackedRegion.desk().pickFrom(block, key, keyStart, keyEnd, limit, most, into)
+    }
+    const { start, end, rawBytes, entryBytes, basePosition } = packed
     const region = packed.region!
     return region.pick(start, end, rawBytes, entryBytes, basePosition, key, keyStart, keyEnd, limit, most, into)
+  }
+
+  #isWorthKeeping({ isHot, rawBytes }: PackedBlock): boolean {
+    return isHot || this.#hasRoom(rawBytes)
+  }
+
+  /** Keeps a packed block as it is, too. */
+  #keepUnpacked(packed: PackedBlock, parent: Resident, ordinal: number): DataBlock {
+    const block = unpacked(packed, this.#memory.take(packed.rawBytes))
+    this.#insert(parent, ordinal, block, true)
+    return block
   }
 
   /** Moves a block into the memory of the one walk that it is for. */

@@ -40,7 +40,8 @@ const SHORT_KEY_BYTES = 64
 const NOT_WELL_FORMED = -2
 /** Entries are picked from keys up to this length on. What is picked stands behind the key. */
 const LONGEST_PICK_KEY_BYTES = 1024
-const LONGEST_AT_DESK_BYTES = 16 * 1024
+/** Larger blocks are not worth bringing to where entries are picked. */
+export const LONGEST_AT_DESK_BYTES = 16 * 1024
 /** It was checked when it came. */
 const CHANGED = 'a block in memory is not what it was'
 

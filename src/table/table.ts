@@ -10,7 +10,7 @@ import { envelopeRawBytes, openEnvelope } from './envelope.js'
 import { FilterBlock } from './filter.js'
 import { type BlockHandle, decodeFooter, type Footer } from './footer.js'
 import { IndexNode } from './index-node.js'
-import { PackedRegion } from './packed-region.js'
+import { LONGEST_AT_DESK_BYTES, PackedRegion } from './packed-region.js'
 import { decodeProperties, type TableProperties } from './properties.js'
 import type { ReadAhead } from './read-ahead.js'
 import { type AuditFinding, auditTable } from './table-audit.js'
@@ -269,8 +269,8 @@ export class Table implements BlockSource, BlockWalk {
   }
 
   /**
-   * Picks the first entries at or after a key out of a block without bringing all of it, up to `most` of them; returns how many, or -1 where it
-   * is better brought.
+   * Picks the first entries at or after a key out of a block, up to `most` of them, as a lookup finds one: nothing of the block is held on to
+   * afterwards. Returns how many, or -1 where the whole block is better brought.
    */
   pick(
     partition: IndexNode,
@@ -282,14 +282,12 @@ export class Table implements BlockSource, BlockWalk {
     most: number,
     into: EntryGroup,
   ): number {
-    if (partition.packedAt[ordinal] !== 0) {
+    if (partition.packedAt[ordinal] !== 0 && partition.children[ordinal] === undefined) {
       return this.#cache.pickPacked(partition, ordinal, key, keyStart, keyEnd, limit, most, into)
     }
-    const present = partition.children[ordinal]
-    if (present === undefined) return -1
-    this.#cache.hits++
-    present.use(false)
-    return PackedRegion.desk().pickFrom(present as DataBlock, key, keyStart, keyEnd, limit, most, into)
+    if (partition.childBytes(ordinal) > LONGEST_AT_DESK_BYTES) return -1
+    const block = this.block(partition, ordinal, 'keep')
+    return PackedRegion.desk().pickFrom(block, key, keyStart, keyEnd, limit, most, into)
   }
 
   #fetchBlock(partition: IndexNode, ordinal: number, mode: CacheMode, ahead: ReadAhead | undefined): DataBlock {

@@ -142,6 +142,31 @@ test('entries picked out of blocks as they are are those that a walk comes to', 
   }
 })
 
+test('blocks that short scans come to again and again stay in a full cache', () => {
+  const random = seededRandom('picked, full')
+  const entries = compressible(random, 60_000)
+  const files = new TestFiles()
+  writeTable(files, entries, { blockBytes: 4096, compression: 'none' })
+  const { table, cache } = openTable(files, { cacheBytes: CAP_BYTES })
+  for (const { key } of entries) find(table, key)
+  const missedIn = (most: number): number => {
+    const before = cache.stats().misses
+    for (let i = 0; i < 100; i++) {
+      const { key } = entries[i * 577]!
+      const cursor = table.cursor(NEWEST)
+      cursor.most = most
+      cursor.seek(key, 0, key.length)
+      cursor.release()
+    }
+    return cache.stats().misses - before
+  }
+  // Nobody knows whether these go on: what they pass by is not kept for it.
+  for (let i = 0; i < 5; i++) missedIn(0)
+  expect(missedIn(0)).toBeGreaterThan(20)
+  for (let i = 0; i < 5; i++) missedIn(10)
+  expect(missedIn(10)).toBe(0)
+})
+
 test('what is picked stays what it was while others read', () => {
   const random = seededRandom('picked and read beside')
   const entries = compressible(random, 3000)
