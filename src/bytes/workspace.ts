@@ -37,13 +37,13 @@ export class Workspace {
   /** Addresses. */
   readonly input = OWN_BYTES
   readonly output: number
-  /** Of what is kept, a multiple of eight. */
+  /** The address of what is kept for the caller, a multiple of 64. */
   readonly kept: number
   /** The same as bytes. */
   readonly inputBytes: Uint8Array
   readonly outputBytes: Uint8Array
 
-  /** Behind the room for a block so many bytes are kept for the caller. Throws a `RangeError` where there is no memory for it. */
+  /** Beside the room for a block so many bytes are for the caller to keep. Throws a `RangeError` where there is no memory for it. */
   constructor(capacity: number, keptBytes = 0) {
     this.capacity = capacity
     this.output = OWN_BYTES + capacity + SPARE_BYTES

@@ -338,6 +338,7 @@ export class BlockCache {
   #canPack(parent: Resident, bytes: Uint8Array, storedBytes: number): boolean {
     return (
       this.#packed !== undefined &&
+      !this.#packed.isOff &&
       envelopeCodec(bytes, storedBytes) === LZ4_ID &&
       this.#packed.takes(storedBytes - ENVELOPE_BYTES, envelopeRawBytes(bytes, storedBytes)) &&
       parent.ringSlot >= 0

@@ -50,6 +50,10 @@ const MOST_BYTES = (ROWS + MOST_ROWS * FIELDS) * 4 + MOST_KEY_BYTES
 
 /** What entries that are picked out of a packed block may take, with all that is known of them. */
 export const PICKED_BYTES = 16 * 1024
+/** Ten entries of 100 bytes take 1.7 KiB. */
+const USUAL_PICKED_BYTES = 4 * 1024
+const NOTHING = new Uint8Array(0)
+const NO_FACTS = new Int32Array(0)
 
 // Most groups have no more.
 const USUAL_ROWS = 32
@@ -133,8 +137,8 @@ export class EntryGroup implements Entry, EntryRun {
   /** What a group is decoded into; what entries are picked into. */
   #ownFacts = this.#facts
   #ownKeys = this.keyBytes
-  #picked: Uint8Array | undefined
-  #pickedFacts: Int32Array | undefined
+  #picked: Uint8Array = NOTHING
+  #pickedFacts: Int32Array = NO_FACTS
   #looksAtValues = false
   readonly #keyTexts = new NeighbourTexts(KEY_START, OTHERS, IS_OTHER_KEY)
   readonly #valueTexts = new NeighbourTexts(VALUE_START, OTHERS, IS_OTHER_VALUE)
@@ -168,18 +172,18 @@ export class EntryGroup implements Entry, EntryRun {
 
   /** Shows what stands at `at`, where `PackedRegion` has put it: these entries alone, with all that belongs to them. */
   fill(bytes: Uint8Array, at: number, count: number, basePosition: Position): void {
-    if (this.#picked === undefined) {
-      this.#picked = new Uint8Array(PICKED_BYTES)
+    const length = getU32(bytes, at + BYTES * 4)
+    if (length > this.#picked.length) {
+      this.#picked = new Uint8Array(length <= USUAL_PICKED_BYTES ? USUAL_PICKED_BYTES : PICKED_BYTES)
       this.#pickedFacts = new Int32Array(this.#picked.buffer)
     }
-    const facts = this.#pickedFacts!
-    this.#picked.set(bytes.subarray(at, at + getU32(bytes, at + BYTES * 4)))
+    this.#picked.set(bytes.subarray(at, at + length))
     this.#keyTexts.clear()
     this.#valueTexts.clear()
     this.keyBytes = this.valueBytes = this.#picked
-    this.#facts = facts
+    this.#facts = this.#pickedFacts
     this.basePosition = basePosition
-    this.nextAt = facts[NEXT_AT]!
+    this.nextAt = this.#facts[NEXT_AT]!
     this.count = count
     this.index = 0
   }

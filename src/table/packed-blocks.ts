@@ -94,6 +94,11 @@ export class PackedBlocks {
     this.segmentBytes = Math.min(segmentBytes, MOST_SEGMENT_BYTES)
   }
 
+  /** Whether there is no memory for any block. */
+  get isOff(): boolean {
+    return this.#mostSegments === 0
+  }
+
   get segmentCount(): number {
     return this.#order.length
   }

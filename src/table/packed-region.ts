@@ -65,7 +65,8 @@ export class PackedRegion {
 
   /** Throws a `RangeError` where there is no memory for it. */
   constructor(segmentBytes: number, segmentCount: number, longestBytes: number) {
-    this.#workspace = new Workspace(longestBytes, segmentBytes * segmentCount)
+    const capacity = Math.max(longestBytes, LONGEST_PICK_KEY_BYTES + PICKED_BYTES)
+    this.#workspace = new Workspace(capacity, segmentBytes * segmentCount)
     this.#code = code.in(this.#workspace)
     this.bytes = this.#workspace.bytes
     this.#segmentCount = segmentCount
@@ -151,8 +152,8 @@ export class PackedRegion {
     most: number,
     into: EntryGroup,
   ): number {
-    const { outputBytes, capacity } = this.#workspace
-    if (length > capacity) return -1
+    const { outputBytes } = this.#workspace
+    if (length > LONGEST_AT_DESK_BYTES) return -1
     outputBytes.set(bytes.subarray(0, length))
     return this.pick(0, 0, length, entriesEnd, basePosition, key, keyStart, keyEnd, limit, most, into)
   }

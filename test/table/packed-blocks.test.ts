@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { PackedBlocks, type PackedFacts } from '../../src/table/packed-blocks.js'
 import { Resident } from '../../src/table/resident.js'
+import { withoutMemory } from './no-memory.js'
 import { seededRandom } from './random.js'
 
 class Parent extends Resident {
@@ -99,6 +100,15 @@ test('a block is hot when it is found in a row, and not when it is found among a
   }
   for (let i = 0; i < 4; i++) expect(packed.find(parent, 7, true).isHot).toBe(i === 3)
   expect(packed.find(parent, 8, true).isHot).toBe(false)
+})
+
+test('where there is no memory for packed blocks nothing is packed, and it is not asked for again', () => {
+  const packed = new PackedBlocks(SEGMENT_BYTES)
+  expect(packed.isOff).toBe(false)
+  withoutMemory(() => expect(packed.addSegment()).toBe(false))
+  expect(packed.isOff).toBe(true)
+  expect(packed.addSegment()).toBe(false)
+  expect(new PackedBlocks(SEGMENT_BYTES).addSegment()).toBe(true)
 })
 
 test('a segment goes with the last of its blocks', () => {

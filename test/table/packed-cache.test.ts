@@ -4,6 +4,7 @@ import { BlockNotResident } from '../../src/table/block-not-resident.js'
 import { Table } from '../../src/table/table.js'
 import { TableFiles } from '../../src/table/table-files.js'
 import type { TableWriterOptions } from '../../src/table/table-writer.js'
+import { withoutMemory } from './no-memory.js'
 import { seededRandom } from './random.js'
 import { current, type Entry, find, openTable, put, writeTable } from './sample.js'
 import { TestFiles } from './test-files.js'
@@ -72,6 +73,17 @@ test('a cache too small for segments keeps no block packed', () => {
   const { table, cache } = openTable(written(), { cacheBytes: CAP_BYTES - 1 })
   lookUp(table, cache, 20_000)
   expect(cache.stats().packedBytes).toBe(0)
+})
+
+test('where there is no memory for packed blocks they are kept as they are', () => {
+  const { table, cache } = openTable(written(), { cacheBytes: CAP_BYTES })
+  withoutMemory(() => {
+    lookUp(table, cache, 20_000)
+    expect(cache.stats().packedBytes).toBe(0)
+    expect(cache.stats().bytes).toBeGreaterThan(CAP_BYTES * 0.9)
+    expect(lookUp(table, cache, 1000, 1000)).toBeLessThan(100)
+    expect(lookUp(table, cache, 1000, 1000)).toBe(0)
+  })
 })
 
 test('a walk finds packed blocks both ways and disturbs nothing', () => {
