@@ -25,6 +25,7 @@ export class KeyTable {
   readonly #counts = new Uint32Array(PARTS)
   /** The first entry of the leaf that is taken in next; -1 when all are. */
   #next: number
+
   /** A table that is empty still: `takeLeaf` takes the entries in that the index holds, `add` those that come. */
   constructor(index: OrderedIndex) {
     this.#index = index

@@ -47,8 +47,8 @@ export class Walk {
   private first = -1
   private runnerUp = -1
   /*
-   * The keys on which the sources stand, by number; an end of -1 where a source has none. Cursors are of several shapes, and asking them at each
-   * comparison cost more than comparing. That of the first source is not kept while the walk goes along its run.
+   * The keys on which the sources stand, by number; an end of -1 where a source has none. Cursors are of several shapes, and asking
+   * them at each comparison cost more than comparing. That of the first source is not kept while the walk goes along its run.
    */
   private readonly keys: Uint8Array[]
   private readonly keyStarts: number[]

@@ -7,11 +7,11 @@ import { isPassing, workspaceFor } from '../bytes/workspace.js'
 import { DataBlock, findInBlock, showEntry } from './block.js'
 import { BlockMemory } from './block-memory.js'
 import { BlockNotResident } from './block-not-resident.js'
+import { BlockSearch } from './block-search.js'
 import type { EntryGroup } from './entry-group.js'
 import { ENVELOPE_BYTES, envelopeCodec, envelopeRawBytes, openEnvelope } from './envelope.js'
 import type { IndexNode } from './index-node.js'
 import { type PackedBlock, PackedBlocks } from './packed-blocks.js'
-import { PackedRegion } from './packed-region.js'
 import type { ReadAhead } from './read-ahead.js'
 import { ReadPace } from './read-pace.js'
 import type { Resident } from './resident.js'
@@ -211,8 +211,8 @@ export class BlockCache {
   }
 
   /**
-   * Looks for a key in a child of `parent` that is among the packed, as `findInBlock` does. While there is room, and where it is found often,
-   * the block stays in memory as it is, too. Requires: it is there.
+   * Looks for a key in a child of `parent` that is among the packed, as `findInBlock` does. While there is room, and where it is found
+   * often, the block stays in memory as it is, too. Requires: it is there.
    */
   findPacked(
     parent: Resident,
@@ -230,17 +230,17 @@ export class BlockCache {
       return findInBlock(block, key, keyStart, keyEnd, limit, found)
     }
     const { start, end, rawBytes, entryBytes, basePosition } = packed
-    const region = packed.region!
-    const at = region.find(start, end, rawBytes, entryBytes, basePosition, key, keyStart, keyEnd, limit)
+    const search = packed.search!
+    const at = search.find(start, end, rawBytes, entryBytes, basePosition, key, keyStart, keyEnd, limit)
     if (at < 0) return false
-    showEntry(region.bytes, at, basePosition, found)
+    showEntry(search.bytes, at, basePosition, found)
     found.hit = true
     return true
   }
 
   /**
-   * A child of `parent` that is among the packed, as it is, for a walk. While there is room it stays in memory in this form, too. Requires: it is
-   * there.
+   * A child of `parent` that is among the packed, as it is, for a walk. While there is room it stays in memory in this form, too.
+   * Requires: it is there.
    */
   unpack(parent: Resident, ordinal: number, ahead: ReadAhead): DataBlock {
     this.hits++
@@ -253,8 +253,8 @@ export class BlockCache {
   }
 
   /**
-   * Picks the first entries at or after a key out of a child of `parent` that is among the packed, up to `most` of them; returns how many, or -1
-   * where they are too large. Otherwise as `findPacked`.
+   * Picks the first entries at or after a key out of a child of `parent` that is among the packed, up to `most` of them; returns how
+   * many, or -1 where they are too large. Otherwise as `findPacked`.
    */
   pickPacked(
     parent: Resident,
@@ -270,11 +270,11 @@ export class BlockCache {
     const packed = this.#packed!.find(parent, ordinal, true)
     if (this.#isWorthKeeping(packed)) {
       const block = this.#keepUnpacked(packed, parent, ordinal)
-      return PackedRegion.desk().pickFrom(block, key, keyStart, keyEnd, limit, most, into)
+      return BlockSearch.atDesk()?.pickFrom(block, key, keyStart, keyEnd, limit, most, into) ?? -1
     }
     const { start, end, rawBytes, entryBytes, basePosition } = packed
-    const region = packed.region!
-    return region.pick(start, end, rawBytes, entryBytes, basePosition, key, keyStart, keyEnd, limit, most, into)
+    const search = packed.search!
+    return search.pick(start, end, rawBytes, entryBytes, basePosition, key, keyStart, keyEnd, limit, most, into)
   }
 
   #isWorthKeeping({ isHot, rawBytes }: PackedBlock): boolean {
@@ -514,8 +514,8 @@ export class BlockCache {
 }
 
 /** A packed block as it is, in memory that is long enough. */
-function unpacked({ region, start, end, rawBytes }: PackedBlock, memory: Uint8Array): DataBlock {
-  region!.unpack(start, end, rawBytes, memory)
+function unpacked({ search, start, end, rawBytes }: PackedBlock, memory: Uint8Array): DataBlock {
+  search!.unpack(start, end, rawBytes, memory)
   const block = DataBlock.ofChecked(memory, rawBytes)
   block.memoryBytes += memory.length - rawBytes
   return block

@@ -2,9 +2,10 @@ import type { Entry, EntryRun } from '../bytes/cursor.js'
 import { getU32, VarintReader } from '../bytes/integers.js'
 import { getText } from '../bytes/text.js'
 import type { EpochMs, Position } from '../bytes/units.js'
-import { Assembly, Workspace } from '../bytes/workspace.js'
+import { Assembly, type Workspace } from '../bytes/workspace.js'
 import { KIND_PUT } from '../log/operation.js'
 import { type DataBlock, entryExpiresAt, entryKind, entryPosition, suffixStart } from './block.js'
+import { desk } from './desk.js'
 import { NeighbourTexts } from './neighbour-texts.js'
 import { NEIGHBOURS_CODE } from './neighbours-code.js'
 
@@ -45,9 +46,6 @@ const MOST_KEY_BYTES = 4096
 const SHORTEST_BYTES = 256
 export const LONGEST_BYTES = 8 * 1024
 
-/** Of facts and keys together. */
-const MOST_BYTES = (ROWS + MOST_ROWS * FIELDS) * 4 + MOST_KEY_BYTES
-
 /** What entries that are picked out of a packed block may take, with all that is known of them. */
 export const PICKED_BYTES = 16 * 1024
 /** Ten entries of 100 bytes take 1.7 KiB. */
@@ -73,12 +71,20 @@ interface Neighbours {
   ): number
 }
 
-/** Where WebAssembly takes groups apart, one after the other. What it makes is copied out. */
-class Desk {
-  readonly #space = new Workspace(Math.max(LONGEST_BYTES, MOST_BYTES))
-  readonly #code = new Assembly<Neighbours>(NEIGHBOURS_CODE).in(this.#space)
-  readonly facts = new Int32Array(this.#space.memory.buffer, this.#space.output, ROWS + MOST_ROWS * FIELDS)
-  readonly keys = new Uint8Array(this.#space.memory.buffer, this.#space.output + this.facts.byteLength, MOST_KEY_BYTES)
+/** Takes groups apart at the desk, one after the other. What it makes is copied out. */
+class Taker {
+  readonly #space: Workspace
+  readonly #code: Neighbours
+  readonly facts: Int32Array
+  readonly keys: Uint8Array
+
+  constructor(space: Workspace) {
+    const { memory, output } = space
+    this.#space = space
+    this.#code = new Assembly<Neighbours>(NEIGHBOURS_CODE).in(space)
+    this.facts = new Int32Array(memory.buffer, output, ROWS + MOST_ROWS * FIELDS)
+    this.keys = new Uint8Array(memory.buffer, output + this.facts.byteLength, MOST_KEY_BYTES)
+  }
 
   /** How many entries there are in a range of a block; -1 where they are too many. */
   takeApart(
@@ -105,7 +111,7 @@ class Desk {
   }
 }
 
-let desk: Desk | undefined
+let taker: Taker | undefined
 
 /** What a group has grown to is kept for the next scan: allocating and collecting it would cost a scan of fifty entries a tenth of its time. */
 const MOST_SPARES = 16
@@ -198,18 +204,22 @@ export class EntryGroup implements Entry, EntryRun {
     this.index = 0
   }
 
-  /** By WebAssembly; false where there is no room for that. */
+  /** By WebAssembly; false where there is no room or no memory for that. */
   #decodeThere(block: DataBlock, start: number, end: number, limit: number): boolean {
-    desk ??= new Desk()
-    const count = desk.takeApart(block, start, end, limit, this.#looksAtValues)
+    if (taker === undefined) {
+      const space = desk()
+      if (space === undefined) return false
+      taker = new Taker(space)
+    }
+    const count = taker.takeApart(block, start, end, limit, this.#looksAtValues)
     if (count < 0) return false
     this.count = count
     const cells = ROWS + count * FIELDS
-    const keyBytes = count === 0 ? 0 : desk.facts[cells - FIELDS + KEY_END - ROWS]!
+    const keyBytes = count === 0 ? 0 : taker.facts[cells - FIELDS + KEY_END - ROWS]!
     if (cells > this.#facts.length) this.#facts = this.#ownFacts = new Int32Array(cells * 2)
     if (keyBytes > this.keyBytes.length) this.keyBytes = this.#ownKeys = new Uint8Array(keyBytes * 2)
-    this.#facts.set(desk.facts.subarray(0, cells))
-    this.keyBytes.set(desk.keys.subarray(0, keyBytes))
+    this.#facts.set(taker.facts.subarray(0, cells))
+    this.keyBytes.set(taker.keys.subarray(0, keyBytes))
     return true
   }
 

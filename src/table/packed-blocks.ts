@@ -1,5 +1,6 @@
 import { isOutOfMemory } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
+import type { BlockSearch } from './block-search.js'
 import { PackedRegion } from './packed-region.js'
 import type { Resident } from './resident.js'
 
@@ -53,8 +54,8 @@ interface Segment {
 
 /** Where a packed block stands, until the next one is put or dropped. */
 export class PackedBlock {
-  /** Where the bytes of the block are, and which of them. */
-  region: PackedRegion | undefined = undefined
+  /** What can search it where it stands, and which of its bytes it is. */
+  search: BlockSearch | undefined = undefined
   start = 0
   end = 0
   rawBytes = 0
@@ -225,7 +226,7 @@ export class PackedBlocks {
     const at = place & OFFSET_MASK
     const found = this.#found
     const lengths = words[at + LENGTHS]!
-    found.region = segment.region
+    found.search = segment.region.search
     found.start = segment.start + (at + HEADER_WORDS) * 4
     found.end = found.start + words[at + PACKED_BYTES]!
     found.rawBytes = (lengths & 0xffff) + 1

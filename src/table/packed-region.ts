@@ -1,76 +1,23 @@
-import { Assembly, Workspace } from '../bytes/workspace.js'
-import type { DataBlock } from './block.js'
-import { type EntryGroup, PICKED_BYTES } from './entry-group.js'
-import { PACKED_SEARCH_CODE } from './packed-search-code.js'
+import { Workspace } from '../bytes/workspace.js'
+import { BlockSearch, LEAST_SEARCH_BYTES } from './block-search.js'
 
-interface PackedSearch {
-  find(
-    at: number,
-    end: number,
-    target: number,
-    rawBytes: number,
-    entryBytes: number,
-    key: number,
-    keyLength: number,
-    base: number,
-    limit: number,
-  ): number
-  pick(
-    at: number,
-    end: number,
-    target: number,
-    rawBytes: number,
-    entryBytes: number,
-    key: number,
-    keyLength: number,
-    base: number,
-    limit: number,
-    most: number,
-    out: number,
-    room: number,
-  ): number
-  unpack(at: number, end: number, target: number, rawBytes: number): number
-}
-
-const code = new Assembly<PackedSearch>(PACKED_SEARCH_CODE)
-let desk: PackedRegion | undefined
-
-/** Keys up to this length are copied by a loop. */
-const SHORT_KEY_BYTES = 64
-const NOT_WELL_FORMED = -2
-/** Entries are picked from keys up to this length on. What is picked stands behind the key. */
-const LONGEST_PICK_KEY_BYTES = 1024
-/** Larger blocks are not worth bringing to where entries are picked. */
-export const LONGEST_AT_DESK_BYTES = 16 * 1024
-/** It was checked when it came. */
-const CHANGED = 'a block in memory is not what it was'
-
-/**
- * Memory for several segments of packed blocks in which WebAssembly searches and decompresses them where they are: to bring a block elsewhere
- * first, from anywhere in 64 MiB, took as long as half of decompressing it.
- */
+/** Memory for several segments of packed blocks, in which they can be searched. */
 export class PackedRegion {
-  readonly bytes: Uint8Array
-  readonly #workspace: Workspace
-  readonly #code: PackedSearch
-  /** The numbers of the segments that are free. */
+  readonly search: BlockSearch
+  /** Where the segments begin that are free. */
   readonly #free: number[] = []
   readonly #segmentCount: number
 
-  /** One without segments, for blocks that stand elsewhere. */
-  static desk(): PackedRegion {
-    desk ??= new PackedRegion(0, 0, LONGEST_AT_DESK_BYTES)
-    return desk
-  }
-
   /** Throws a `RangeError` where there is no memory for it. */
   constructor(segmentBytes: number, segmentCount: number, longestBytes: number) {
-    const capacity = Math.max(longestBytes, LONGEST_PICK_KEY_BYTES + PICKED_BYTES)
-    this.#workspace = new Workspace(capacity, segmentBytes * segmentCount)
-    this.#code = code.in(this.#workspace)
-    this.bytes = this.#workspace.bytes
+    const workspace = new Workspace(Math.max(longestBytes, LEAST_SEARCH_BYTES), segmentBytes * segmentCount)
+    this.search = new BlockSearch(workspace)
     this.#segmentCount = segmentCount
-    for (let i = segmentCount - 1; i >= 0; i--) this.#free.push(this.#workspace.kept + i * segmentBytes)
+    for (let i = segmentCount - 1; i >= 0; i--) this.#free.push(workspace.kept + i * segmentBytes)
+  }
+
+  get bytes(): Uint8Array {
+    return this.search.bytes
   }
 
   get isFull(): boolean {
@@ -88,89 +35,5 @@ export class PackedRegion {
 
   give(start: number): void {
     this.#free.push(start)
-  }
-
-  /**
-   * Where in `bytes` the newest version below `limit` of a key stands, given the block that it would be in; -1 where there is none. What is there is
-   * valid until the next call.
-   */
-  find(
-    at: number,
-    end: number,
-    rawBytes: number,
-    entryBytes: number,
-    base: number,
-    key: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    limit: number,
-  ): number {
-    const { input, output } = this.#workspace
-    this.#place(key, keyStart, keyEnd)
-    const found = this.#code.find(at, end, output, rawBytes, entryBytes, input, keyEnd - keyStart, base, limit)
-    if (found >= 0) return output + found
-    if (found === NOT_WELL_FORMED) throw new Error(CHANGED)
-    return -1
-  }
-
-  /**
-   * Fills `into` with the first entries of a block at or after a key, up to `most` of them, and returns how many; -1 where that cannot be
-   * done. Of every key the newest version below `limit` counts.
-   */
-  pick(
-    at: number,
-    end: number,
-    rawBytes: number,
-    entryBytes: number,
-    base: number,
-    key: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    limit: number,
-    most: number,
-    into: EntryGroup,
-  ): number {
-    const length = keyEnd - keyStart
-    if (length > LONGEST_PICK_KEY_BYTES) return -1
-    const { input, output } = this.#workspace
-    const out = input + LONGEST_PICK_KEY_BYTES
-    this.#place(key, keyStart, keyEnd)
-    const room = PICKED_BYTES
-    const count = this.#code.pick(at, end, output, rawBytes, entryBytes, input, length, base, limit, most, out, room)
-    if (count === NOT_WELL_FORMED) throw new Error(CHANGED)
-    if (count > 0) into.fill(this.bytes, out, count, base)
-    return Math.max(count, -1)
-  }
-
-  /** The same of a block that is not packed. */
-  pickFrom(
-    { bytes, length, entriesEnd, basePosition }: DataBlock,
-    key: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    limit: number,
-    most: number,
-    into: EntryGroup,
-  ): number {
-    const { outputBytes } = this.#workspace
-    if (length > LONGEST_AT_DESK_BYTES) return -1
-    outputBytes.set(bytes.subarray(0, length))
-    return this.pick(0, 0, length, entriesEnd, basePosition, key, keyStart, keyEnd, limit, most, into)
-  }
-
-  /** Brings a key to where the code looks for it. */
-  #place(key: Uint8Array, start: number, end: number): void {
-    const { bytes } = this
-    const { input } = this.#workspace
-    const length = end - start
-    if (length <= SHORT_KEY_BYTES) for (let i = 0; i < length; i++) bytes[input + i] = key[start + i]!
-    else bytes.set(key.subarray(start, end), input)
-  }
-
-  /** Fills the first `rawBytes` of `target` with a block. */
-  unpack(at: number, end: number, rawBytes: number, target: Uint8Array): void {
-    const { output, outputBytes } = this.#workspace
-    if (this.#code.unpack(at, end, output, rawBytes) !== 0) throw new Error(CHANGED)
-    target.set(outputBytes.subarray(0, rawBytes))
   }
 }

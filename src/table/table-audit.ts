@@ -3,10 +3,10 @@ import { SiltstoneError } from '../bytes/errors.js'
 import { KIND_DELETE, KIND_PUT_EXPIRING } from '../log/operation.js'
 import { type DataBlock, entryKind, entryPosition } from './block.js'
 import type { CacheMode } from './block-cache.js'
+import type { BlockWalk } from './block-walk.js'
 import { EntryGroup } from './entry-group.js'
 import { type FilterBlock, keyHash, type TableFilter } from './filter.js'
 import type { TableProperties } from './properties.js'
-import type { BlockWalk } from './table-cursor.js'
 
 /** Something in a file that is not as it should be. */
 export interface AuditFinding {

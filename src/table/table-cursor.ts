@@ -12,29 +12,10 @@ import {
   suffixStart,
 } from './block.js'
 import type { CacheMode } from './block-cache.js'
+import type { BlockWalk } from './block-walk.js'
 import { EntryGroup, LONGEST_BYTES } from './entry-group.js'
 import type { IndexNode } from './index-node.js'
 import { ReadAhead } from './read-ahead.js'
-
-/** Where a cursor gets the blocks of its table; every one of them may throw `BlockNotResident`. */
-export interface BlockWalk {
-  readonly partitionCount: number
-  /** The partition that can hold a key. */
-  partitionOf(key: Uint8Array, start: number, end: number): number
-  partition(ordinal: number, mode: CacheMode): IndexNode
-  block(partition: IndexNode, ordinal: number, mode: CacheMode, ahead?: ReadAhead): DataBlock
-  /** Picks the first entries at or after a key out of a block; how many, or -1 where the whole block is to be brought. */
-  pick(
-    partition: IndexNode,
-    ordinal: number,
-    key: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    limit: Position,
-    most: number,
-    into: EntryGroup,
-  ): number
-}
 
 /** A walk that has come so far goes on, most often: it takes whole groups. Many are over before. */
 const PATIENCE = 16
@@ -52,10 +33,11 @@ const varint = new VarintReader()
 /**
  * A walk over the entries of a table.
  *
- * Where it is known how many entries are wanted, and they are few, they are picked out of the block, which is decompressed no further than they
- * go; what comes behind them is found in the block as a whole. Otherwise, forwards it begins with one entry at a time, decoded into a key that is kept up to date by copying the suffixes; a step takes 20 ns.
- * Backwards, and forwards once it has gone on for a while, it takes apart one restart group at a time (`EntryGroup`): then the texts of
- * its entries are decoded together too. Position, kind and expiry are decoded when asked for.
+ * Where it is known how many entries are wanted, and they are few, they are picked out of the block, which is decompressed no further
+ * than they go; what comes behind them is found in the block as a whole. Otherwise a walk forwards begins with one entry at a time,
+ * decoded into a key that is kept up to date by copying the suffixes; a step takes 20 ns. Backwards, and forwards once it has gone on for a
+ * while, it takes apart one restart group at a time (`EntryGroup`): then the texts of its entries are decoded together too. Position, kind
+ * and expiry are decoded when asked for.
  *
  * Blocks are fetched before anything is changed, so a call that threw can be made again.
  */

@@ -3,13 +3,14 @@ import { isOutOfMemory, SiltstoneError } from '../bytes/errors.js'
 import { RangeTombstones } from '../bytes/range-tombstones.js'
 import type { FileNumber } from '../bytes/units.js'
 import { DataBlock } from './block.js'
+import type { BlockWalk } from './block-walk.js'
 import { EntryGroup } from './entry-group.js'
 import { envelopeRawBytes, openEnvelope } from './envelope.js'
 import { type EnvelopePlace, walkEnvelopes } from './envelope-walk.js'
 import { FOOTER_BYTES } from './footer.js'
 import { IndexNode, IndexWriter } from './index-node.js'
 import { decodeProperties, type TableProperties } from './properties.js'
-import { type BlockWalk, TableCursor } from './table-cursor.js'
+import { TableCursor } from './table-cursor.js'
 
 /**
  * What can still be read of a damaged table: its sound blocks, under an index of their own. Made from the bytes of the whole

@@ -5,16 +5,17 @@ import type { FileNumber, Position } from '../bytes/units.js'
 import { DataBlock, findInBlock } from './block.js'
 import type { BlockCache, BlockSource, CacheMode } from './block-cache.js'
 import { blockIndexBytes, findByIndex, indexBlock } from './block-index.js'
+import { BlockSearch, LONGEST_AT_DESK_BYTES } from './block-search.js'
+import type { BlockWalk } from './block-walk.js'
 import type { EntryGroup } from './entry-group.js'
 import { envelopeRawBytes, openEnvelope } from './envelope.js'
 import { FilterBlock } from './filter.js'
 import { type BlockHandle, decodeFooter, type Footer } from './footer.js'
 import { IndexNode } from './index-node.js'
-import { LONGEST_AT_DESK_BYTES, PackedRegion } from './packed-region.js'
 import { decodeProperties, type TableProperties } from './properties.js'
 import type { ReadAhead } from './read-ahead.js'
 import { type AuditFinding, auditTable } from './table-audit.js'
-import { type BlockWalk, TableCursor } from './table-cursor.js'
+import { TableCursor } from './table-cursor.js'
 import type { TableFile, TableFiles } from './table-files.js'
 
 /** Footer, properties, top index and range tombstones of nearly every table come with this one read. */
@@ -285,9 +286,10 @@ export class Table implements BlockSource, BlockWalk {
     if (partition.packedAt[ordinal] !== 0 && partition.children[ordinal] === undefined) {
       return this.#cache.pickPacked(partition, ordinal, key, keyStart, keyEnd, limit, most, into)
     }
-    if (partition.childBytes(ordinal) > LONGEST_AT_DESK_BYTES) return -1
+    const search = BlockSearch.atDesk()
+    if (search === undefined || partition.childBytes(ordinal) > LONGEST_AT_DESK_BYTES) return -1
     const block = this.block(partition, ordinal, 'keep')
-    return PackedRegion.desk().pickFrom(block, key, keyStart, keyEnd, limit, most, into)
+    return search.pickFrom(block, key, keyStart, keyEnd, limit, most, into)
   }
 
   #fetchBlock(partition: IndexNode, ordinal: number, mode: CacheMode, ahead: ReadAhead | undefined): DataBlock {

@@ -13,8 +13,8 @@ class Parent extends Resident {
 const SEGMENT_BYTES = 16 * 1024
 
 function content(packed: PackedBlocks, parent: Resident, ordinal: number): Uint8Array {
-  const { region, start, end } = packed.find(parent, ordinal, false)
-  return region!.bytes.slice(start, end)
+  const { search, start, end } = packed.find(parent, ordinal, false)
+  return search!.bytes.slice(start, end)
 }
 
 /** What is known of a block of so many bytes. */
@@ -148,8 +148,8 @@ test('any mix of what can happen leaves what was put, or nothing', () => {
       expected.get(parent)!.set(ordinal, bytesOfBlock)
     } else if (what < 60) {
       seen++
-      const { region, start, end } = packed.find(parent, ordinal, true)
-      expect(region!.bytes.slice(start, end)).toEqual(expected.get(parent)!.get(ordinal))
+      const { search, start, end } = packed.find(parent, ordinal, true)
+      expect(search!.bytes.slice(start, end)).toEqual(expected.get(parent)!.get(ordinal))
     } else if (what < 70 && isHeld) bytes -= packed.drop(parent, ordinal)
     else if (what === 99 && packed.segmentCount > 2) {
       packed.dropOldest()

@@ -30,7 +30,7 @@ class Packed {
     // Keys are sought where they stand in a longer array.
     const padded = Uint8Array.from([7, ...key, 9])
     const { length, entriesEnd, basePosition } = block
-    return region.find(at, end, length, entriesEnd, basePosition, padded, 1, 1 + key.length, limit)
+    return region.search.find(at, end, length, entriesEnd, basePosition, padded, 1, 1 + key.length, limit)
   }
 
   find(key: Uint8Array, limit: number, found: Found): boolean {
@@ -102,12 +102,13 @@ test('a block whose memory was overwritten is not read from', () => {
   const region = new PackedRegion(SEGMENT_BYTES, 1, SEGMENT_BYTES)
   const shape = SHAPES['digits behind a long prefix']!
   const packed = new Packed(region, blockOf(random, shape, 60, false).block)
+  const damaged = expect.objectContaining({ code: 'SILT_CORRUPTION', message: expect.stringContaining('verify') })
   // A match that would begin before the block.
   region.bytes.set([0x0f, 0xff, 0xff, 0xff], packed.at)
-  expect(() => packed.placeOf(shape(random, 0))).toThrow('a block in memory is not what it was')
-  expect(() => region.unpack(packed.at, packed.end, packed.block.length, new Uint8Array(packed.block.length))).toThrow(
-    'a block in memory is not what it was',
-  )
+  expect(() => packed.placeOf(shape(random, 0))).toThrow(damaged)
+  expect(() =>
+    region.search.unpack(packed.at, packed.end, packed.block.length, new Uint8Array(packed.block.length)),
+  ).toThrow(damaged)
 })
 
 test('a region gives out each of its segments once, and says when all or none are free', () => {

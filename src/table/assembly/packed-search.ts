@@ -18,8 +18,9 @@ import {
 } from './shared/entry'
 
 /*
- * Looks for a key in a compressed block, in AssemblyScript: `npm run build:assembly` makes `../packed-search-code.ts` of it. The block is decompressed
- * no further than the entry that is looked for. What an entry looks like, and how the search goes, is said in `../block.ts`.
+ * Looks for a key in a compressed block, in AssemblyScript: `npm run build:assembly` makes `../packed-search-code.ts` of it. The block is
+ * decompressed no further than the entry that is looked for. What an entry looks like, and how the search goes, is said in
+ * `../block.ts`. The head of an entry is read in place wherever it is: a function would have to return four numbers through memory.
  */
 
 const NOT_THERE = -1
@@ -122,12 +123,13 @@ export function find(
 }
 
 /**
- * Writes to `out` what the first entries at or after a key are, up to `most` of them, and returns how many; TOO_MUCH where they take more than
- * `room` bytes there. Of every key the newest version below `limit` counts.
+ * Writes to `out` what the first entries at or after a key are, up to `most` of them, and returns how many; TOO_MUCH where they take more
+ * than `room` bytes there. Of every key the newest version below `limit` counts.
  *
- *   kinds | offset in the block behind the last one, 0 at its end | bytes of all this | spare | rows | keys | entries as they stand in the block
+ *   kinds | offset behind the last one in the block, 0 at its end | bytes of all this | spare | rows | keys | entries as they stand there
  *
- * Where the range is empty the block stands at `target` as it is. Rows are as in `../entry-group.ts`. But for the places of entries in their block all offsets count from `out`.
+ * Where the range is empty the block stands at `target` as it is. Rows are as in `../entry-group.ts`. But for the places of entries in
+ * their block all offsets count from `out`.
  */
 export function pick(
   at: usize,
