@@ -1,6 +1,6 @@
 import type { Found } from '../bytes/cursor.js'
 import { VarintReader } from '../bytes/integers.js'
-import { type BlockIndex, type DataBlock, showEntry, suffixStart } from './block.js'
+import { type BlockIndex, type DataBlock, entryExpiresAt, entryKind, entryPosition, suffixStart } from './block.js'
 import { headOf } from './index-node.js'
 
 /*
@@ -114,16 +114,16 @@ export function findByIndex(
   }
   if (cells[low] !== head) return false
   const { bytes } = block
-  const entryAt = (cells[count + (low >> 1)]! >>> ((low & 1) << 4)) & LARGEST_OFFSET
-  let at = entryAt
+  let at = (cells[count + (low >> 1)]! >>> ((low & 1) << 4)) & LARGEST_OFFSET
   let shared = bytes[at]!
   let unshared = bytes[at + 1]!
-  if ((shared | unshared | bytes[at + 2]!) < 128) {
+  let valueLength = bytes[at + 2]!
+  if ((shared | unshared | valueLength) < 128) {
     at += 3
   } else {
     shared = varint.read(bytes, at)
     unshared = varint.read(bytes, varint.end)
-    varint.read(bytes, varint.end)
+    valueLength = varint.read(bytes, varint.end)
     at = varint.end
   }
   if (shared + unshared !== keyEnd - keyStart) return false
@@ -136,7 +136,14 @@ export function findByIndex(
   for (let i = Math.min(prefixLength, shared) - 1; i >= 0; i--) {
     if (bytes[firstKeyAt + i] !== sought[keyStart + i]) return false
   }
-  showEntry(bytes, entryAt, block.basePosition, found)
-  found.hit = found.position < limit
-  return found.hit
+  const position = entryPosition(bytes, entryHead, at, block.basePosition)
+  if (position >= limit) return false
+  found.hit = true
+  found.kind = entryKind(entryHead)
+  found.position = position
+  found.expiresAt = entryExpiresAt(bytes, entryHead, at)
+  found.bytes = bytes
+  found.start = suffix + unshared
+  found.end = found.start + valueLength
+  return true
 }

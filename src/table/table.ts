@@ -174,7 +174,7 @@ export class Table implements BlockSource, BlockWalk {
     limit: Position,
     found: Found,
   ): boolean {
-    if (partition.packedAt[ordinal] !== 0 && partition.children[ordinal] === undefined) {
+    if (partition.children[ordinal] === undefined && partition.packedAt[ordinal] !== 0) {
       return this.#cache.findPacked(partition, ordinal, key, keyStart, keyEnd, limit, found)
     }
     const block = this.block(partition, ordinal, 'keep')
@@ -283,7 +283,7 @@ export class Table implements BlockSource, BlockWalk {
     most: number,
     into: EntryGroup,
   ): number {
-    if (partition.packedAt[ordinal] !== 0 && partition.children[ordinal] === undefined) {
+    if (partition.children[ordinal] === undefined && partition.packedAt[ordinal] !== 0) {
       return this.#cache.pickPacked(partition, ordinal, key, keyStart, keyEnd, limit, most, into)
     }
     const search = BlockSearch.atDesk()
