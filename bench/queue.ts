@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { open, type Queue } from '../src/index.js'
+import { barChart } from '../tools/pictures/bar-chart.js'
 import { missingPlainjobs, PlainjobsQueue, plainjobsVersion } from './queue-plainjobs.js'
 import { machine } from './report.js'
-import { barChart } from './svg.js'
 
 /*
  * How many messages of 100 bytes a queue takes and hands out in a second, beside plainjobs on better-sqlite3 in the same run.
@@ -17,8 +17,8 @@ const { values } = parseArgs({
 })
 const scale = Number(values.scale)
 const body = Buffer.alloc(100, 'x')
-const BLUE = '#0072b2'
-const GREY = '#999999'
+const OURS = 0
+const THEIRS = 4
 
 /** What is measured: how many in a second, or microseconds, of Siltstone and of plainjobs. */
 interface Plan {
@@ -326,18 +326,20 @@ const report = {
 }
 if (values.json !== undefined) save(values.json, `${JSON.stringify(report, null, 2)}\n`)
 if (values.svg !== undefined) {
-  const bars = rows
+  const groups = rows
     .filter(({ unit }) => unit === '/s')
-    .flatMap(({ what, siltstone, plainjobs, wrapped, target, unit }) => [
-      { label: what, value: siltstone, text: shown(siltstone, unit), colour: BLUE, target },
-      ...(plainjobs === undefined
-        ? []
-        : [{ label: 'plainjobs', value: plainjobs, text: shown(plainjobs, unit), colour: GREY }]),
-      ...(wrapped === undefined
-        ? []
-        : [{ label: '… in transactions', value: wrapped, text: shown(wrapped, unit), colour: GREY }]),
-    ])
-  const note =
-    'Messages of 100 bytes a second; the stroke is the target, grey is plainjobs on better-sqlite3 in the same run'
-  save(values.svg, barChart('Queues', note, bars))
+    .map(({ what, siltstone, plainjobs, wrapped, target, unit }) => ({
+      heading: what,
+      bars: [
+        { label: 'siltstone', value: siltstone, text: shown(siltstone, unit), colour: OURS, target },
+        ...(plainjobs === undefined
+          ? []
+          : [{ label: 'plainjobs', value: plainjobs, text: shown(plainjobs, unit), colour: THEIRS }]),
+        ...(wrapped === undefined
+          ? []
+          : [{ label: 'plainjobs, in transactions', value: wrapped, text: shown(wrapped, unit), colour: THEIRS }]),
+      ],
+    }))
+  const note = 'Messages of 100 bytes a second. A stroke is a target; plainjobs ran on better-sqlite3 in the same run.'
+  save(values.svg, barChart('Queues', note, groups))
 }

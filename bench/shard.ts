@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Jump, type Placement, Rendezvous, Ring, Slots } from '../src/shard.js'
-import { chart, type Series } from './shard-chart.js'
+import { type Line, lineChart } from '../tools/pictures/line-chart.js'
 
 const USAGE = `Usage: node dist/bench/shard.js [--keys N] [--draw]
 
@@ -104,26 +104,31 @@ function main(): void {
 }
 
 function draw(table: ReadonlyMap<string, readonly Measured[]>, count: number): void {
-  const series = (of: (measured: Measured, shards: number) => number): Series[] =>
-    [...table].map(([name, each]) => ({ name, values: each.map((one, i) => of(one, COUNTS[i]!)) }))
+  const lines = (of: (measured: Measured, shards: number) => number): Line[] =>
+    [...table].map(([label, each], colour) => ({
+      label,
+      colour,
+      points: each.map((one, i): [number, number] => [COUNTS[i]!, of(one, COUNTS[i]!)]),
+    }))
+  const across = `shards (${count.toLocaleString('en')} keys)`
   const pictures = {
-    'shard-balance.svg': chart(
-      'The fullest shard, relative to the mean',
-      COUNTS,
-      series(({ maxOverMean }) => maxOverMean),
-      count,
+    'shard-balance.svg': lineChart(
+      'Keys of the fullest shard',
+      'Times the mean of all shards. 1 is perfect.',
+      lines(({ maxOverMean }) => maxOverMean),
+      { across, unit: '', upward: 'linear', include: 1 },
     ),
-    'shard-movement.svg': chart(
-      'Keys moved by one more shard, relative to its share',
-      COUNTS,
-      series(({ movedByAdding }, shards) => movedByAdding * (shards + 1)),
-      count,
+    'shard-movement.svg': lineChart(
+      'Keys moved by one more shard',
+      'Times the share that the new shard should have. 1 is the least possible for an even placement.',
+      lines(({ movedByAdding }, shards) => movedByAdding * (shards + 1)),
+      { across, unit: '', upward: 'linear', include: 1 },
     ),
-    'shard-lookup.svg': chart(
-      'A lookup, in ns',
-      COUNTS,
-      series(({ lookupNs }) => lookupNs),
-      count,
+    'shard-lookup.svg': lineChart(
+      'Cost of one lookup',
+      'Lower is better.',
+      lines(({ lookupNs }) => lookupNs),
+      { across, unit: 'ns', upward: 'logarithmic' },
     ),
   }
   mkdirSync('docs/guide/images', { recursive: true })

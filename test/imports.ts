@@ -23,7 +23,7 @@ const FLOORS: Record<string, number> = {
   'src/shard': 7,
   'src/faces': 7,
   tools: 9,
-  bench: 9,
+  bench: 10,
 }
 
 /** The files directly in `src/`: they only pass on what the floors below them have. */

@@ -67,13 +67,14 @@ function statLines(figures: StoreStats, path: string): string[] {
     if (tables === 0) continue
     const cells = [
       `level ${level}`,
-      plural(tables, 'table').padStart(12),
-      showBytes(levelBytes).padStart(11),
-      `${showBytes(rawBytes)} raw`.padStart(15),
-      `${showCount(entries)} entries`.padStart(19),
-      plural(tombstones, 'tombstone').padStart(18),
+      plural(tables, 'table').padStart(11),
+      showBytes(levelBytes).padStart(10),
+      `${showBytes(rawBytes)} raw`.padStart(14),
+      `${showCount(entries)} entries`.padStart(18),
+      plural(tombstones, 'tombstone').padStart(17),
     ]
-    lines.push(`  ${cells.join('')}`)
+    // A blank between cells, so that words stay apart where a number is wider than its column.
+    lines.push(`  ${cells.join(' ')}`)
   }
   lines.push(
     `  log      ${plural(log.segments, 'segment')} to flush, position ${log.position}, kept from ${log.oldestPosition}`,
