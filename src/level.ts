@@ -12,7 +12,7 @@ export {
   importLevel,
 } from './faces/import/import-level.js'
 export type { LevelEntries, LevelSource } from './faces/import/level-source.js'
-export { SiltstoneLevel } from './faces/level/level.js'
+export { SiltstoneLevel, storeOf } from './faces/level/level.js'
 export type { LevelChainedBatch } from './faces/level/level-chained-batch.js'
 export type { LevelError } from './faces/level/level-error.js'
 export type {

@@ -51,7 +51,7 @@ const SURROUNDINGS: readonly Surroundings[] = [
   {
     folders: ['src/faces/level'],
     imports: `import { open } from 'siltstone'
-      import { SiltstoneLevel } from 'siltstone/level'
+      import { SiltstoneLevel, storeOf } from 'siltstone/level'
       await (await open('./data')).close()`,
     before: "const db = new SiltstoneLevel('./its-own'); await db.open(); const level = db",
     after: 'await db.close()',

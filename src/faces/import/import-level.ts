@@ -7,7 +7,7 @@ import { Keyspace } from '../../store/keyspace.js'
 import { checkSizes } from '../../store/operations.js'
 import { checked, flag, handler, signal, whole } from '../../store/options.js'
 import type { TreeState } from '../../store/tree-state.js'
-import { SiltstoneLevel } from '../level/level.js'
+import { SiltstoneLevel, storeOf } from '../level/level.js'
 import { EntryDigest, isSame, NOTHING, type Sum } from './entry-digest.js'
 import { type ImportMarks, importMarks } from './import-marks.js'
 import { type BatchLimits, batchesOf, checkSource, type LevelEntry, type LevelSource } from './level-source.js'
@@ -107,7 +107,7 @@ function isBelow(source: LevelSource, db: { readonly state: TreeState }): boolea
   while (level instanceof AbstractLevel && !(level instanceof SiltstoneLevel)) {
     level = (level as { parent?: unknown }).parent
   }
-  return level instanceof SiltstoneLevel && level.status === 'open' && level.db.state === db.state
+  return level instanceof SiltstoneLevel && level.status === 'open' && storeOf(level).state === db.state
 }
 
 /** An import under way. */

@@ -12,45 +12,48 @@ interface Counted {
 
 type IteratorBase = new (db: unknown, options: object) => Counted
 
+/** An iterator that has slices to take its entries from. */
+type SlicedIterator = new (
+  db: unknown,
+  options: object,
+  slices: Slices<unknown>,
+) => Counted & {
+  /** How many entries are read and not yet taken. */
+  readonly cached: number
+}
+
 /** An iterator of any kind that takes its entries from slices. */
-function takingSlices(Base: IteratorBase) {
+function takingSlices(Base: IteratorBase): SlicedIterator {
   return class extends Base {
-    /** @internal */
-    readonly slices: Slices<unknown>
+    readonly #slices: Slices<unknown>
 
     constructor(db: unknown, options: object, slices: Slices<unknown>) {
       super(db, options)
-      this.slices = slices
+      this.#slices = slices
     }
 
-    /** How many entries are read and not yet taken. */
     get cached(): number {
-      return this.slices.cached
+      return this.#slices.cached
     }
 
-    /** @internal */
     _next(): unknown {
-      return this.slices.next(this.limit - this.count)
+      return this.#slices.next(this.limit - this.count)
     }
 
-    /** @internal */
     _nextv(size: number): Promise<unknown[]> {
-      return this.slices.nextMany(size)
+      return this.#slices.nextMany(size)
     }
 
-    /** @internal */
     _all(): Promise<unknown[]> {
-      return this.slices.all(this.limit - this.count)
+      return this.#slices.all(this.limit - this.count)
     }
 
-    /** @internal */
     _seek(target: Encoded): void {
-      this.slices.seek(target)
+      this.#slices.seek(target)
     }
 
-    /** @internal */
     async _close(): Promise<void> {
-      this.slices.close()
+      this.#slices.close()
     }
   }
 }

@@ -2,7 +2,7 @@ import type { RangeOptions } from '../../store/bounds.js'
 import type { ReadOptions } from '../../store/reader.js'
 import type { Scan, ScanOptions } from '../../store/scan.js'
 import type { Encoded, Format, Handles } from './handles.js'
-import type { LevelSnapshot } from './level-snapshot.js'
+import { type LevelSnapshot, pointOf } from './level-snapshot.js'
 import { Slices } from './slices.js'
 import { Watermark } from './watermark.js'
 
@@ -27,7 +27,7 @@ export function rangeOf({ gt, gte, lt, lte }: RangeOptions<Encoded>): RangeOptio
 
 /** Where a read with Level's options reads; `undefined`: where it would anyway. */
 export function readPoint(snapshot: LevelSnapshot | null | undefined): ReadOptions | undefined {
-  return snapshot === null || snapshot === undefined ? undefined : { snapshot: snapshot.point }
+  return snapshot === null || snapshot === undefined ? undefined : { snapshot: pointOf(snapshot) }
 }
 
 /** Level counts entries against the limit by itself, across seeks, so the store has none. */

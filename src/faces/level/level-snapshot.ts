@@ -9,17 +9,27 @@ interface SnapshotOptions {
 
 const Base = AbstractSnapshot as unknown as new (options: SnapshotOptions) => AbstractSnapshot
 
+let pointBelow: (snapshot: LevelSnapshot) => Snapshot<Buffer, Buffer>
+
+/** Where reads with a snapshot read. */
+export function pointOf(snapshot: LevelSnapshot): Snapshot<Buffer, Buffer> {
+  return pointBelow(snapshot)
+}
+
 /** A snapshot as Level counts and closes it. */
 export class LevelSnapshot extends Base {
-  /** Where reads with this snapshot read. @internal */
-  readonly point: Snapshot<Buffer, Buffer>
+  readonly #point: Snapshot<Buffer, Buffer>
+
+  static {
+    pointBelow = (snapshot) => snapshot.#point
+  }
 
   constructor(point: Snapshot<Buffer, Buffer>, options: SnapshotOptions) {
     super(options)
-    this.point = point
+    this.#point = point
   }
 
   protected async _close(): Promise<void> {
-    this.point.close()
+    this.#point.close()
   }
 }

@@ -1,8 +1,10 @@
+import { invalid } from '../../bytes/errors.js'
 import { MemoryFileSystem } from '../../fs/memory-file-system.js'
 import type { BatchOperation } from '../../store/batch.js'
 import type { RangeOptions } from '../../store/bounds.js'
 import type { Database } from '../../store/database.js'
 import { destroy } from '../../store/destroy.js'
+import { describe } from '../../store/encoding.js'
 import { IN_MEMORY } from '../../store/open-engine.js'
 import type { RepairReport } from '../../store/repair/ledger.js'
 import { repair } from '../../store/repair.js'
@@ -42,6 +44,21 @@ interface EncodedWriteOptions {
 /** An operation of a batch, encoded; besides these it may have any property of the caller's. */
 type EncodedOperation = { type: 'put'; key: Encoded; value: Encoded } | { type: 'del'; key: Encoded }
 
+let databaseBelow: (level: unknown) => Database<Buffer, Buffer>
+
+/**
+ * The store below a database: the same entries as bytes, and everything that Level has no word for. Throws unless the database
+ * is open.
+ *
+ * @example
+ * await level.open()
+ * await storeOf(level).checkpoint('./backup')
+ */
+// biome-ignore lint/suspicious/noExplicitAny: whatever the encodings, the store below has bytes
+export function storeOf(level: SiltstoneLevel<any, any>): Database<Buffer, Buffer> {
+  return databaseBelow(level)
+}
+
 /**
  * A Level database (abstract-level 3) on Siltstone, with the options and methods of classic-level: who used that changes the
  * import and the name of the class. Directories of LevelDB are not read; `importLevel` brings their entries over.
@@ -72,15 +89,12 @@ export class SiltstoneLevel<KDefault = string, VDefault = string> extends LevelB
     return this.#location
   }
 
-  /**
-   * The store below: the same entries as bytes, and everything that Level has no word for. Throws unless the database is open.
-   *
-   * @example
-   * await level.open()
-   * await level.db.checkpoint('./backup')
-   */
-  get db(): Database<Buffer, Buffer> {
-    return this.#use().database
+  /** Whose store `storeOf` gives; a member for that would be found by programs that look for one. */
+  static {
+    databaseBelow = (level) => {
+      if (typeof level === 'object' && level !== null && #location in level) return level.#use().database
+      throw invalid(`storeOf takes a SiltstoneLevel, not ${describe(level)}`)
+    }
   }
 
   /**

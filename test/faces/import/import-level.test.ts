@@ -1,7 +1,7 @@
 import { ClassicLevel } from 'classic-level'
 import { describe, expect, it } from 'vitest'
 import { type Database, open } from '../../../src/index.js'
-import { type ImportProgress, importLevel, type LevelSource, SiltstoneLevel } from '../../../src/level.js'
+import { type ImportProgress, importLevel, type LevelSource, SiltstoneLevel, storeOf } from '../../../src/level.js'
 import { scratchDirectory } from '../level/scratch.js'
 import { contentOf, type Entry, KINDS, randomEntries, shown, sourceOf } from './sources.js'
 
@@ -113,13 +113,13 @@ describe('importLevel', () => {
     await people.sublevel('names').put('b', '2')
     const level = new SiltstoneLevel(scratchDirectory())
     await level.open()
-    await importLevel(old, level.db)
+    await importLevel(old, storeOf(level))
     expect(await level.iterator().all()).toEqual(await old.iterator().all())
     const found = level.sublevel<string, { born: number }>('people', { valueEncoding: 'json' })
     expect(await found.get('ada')).toEqual({ born: 1815 })
     expect(await found.sublevel('names').get('b')).toBe('2')
     // A sublevel by itself has keys of its own.
-    const place = level.db.keyspace<string, string>('people', { keyEncoding: 'utf8', valueEncoding: 'utf8' })
+    const place = storeOf(level).keyspace<string, string>('people', { keyEncoding: 'utf8', valueEncoding: 'utf8' })
     await importLevel(people, place)
     expect(await place.entries().toArray()).toEqual([
       ['!names!b', '2'],
@@ -157,13 +157,13 @@ describe('a SiltstoneLevel', () => {
     await level.put('a', '1')
     await level.sublevel('sub').sublevel('deep').put('b', '2')
     for (const source of [level, level.sublevel('sub').sublevel('deep')] as unknown as LevelSource[]) {
-      await expect(importLevel(source, level.db, { replace: true })).rejects.toMatchObject({
+      await expect(importLevel(source, storeOf(level), { replace: true })).rejects.toMatchObject({
         code: 'SILT_INVALID_ARGUMENT',
         message: expect.stringContaining('import into another keyspace'),
       })
     }
     expect((await level.keys().all()).length).toBe(2)
-    const { entries } = await importLevel(level as unknown as LevelSource, level.db.keyspace('copy'))
+    const { entries } = await importLevel(level as unknown as LevelSource, storeOf(level).keyspace('copy'))
     expect(entries).toBe(2)
     await level.close()
   })
@@ -273,7 +273,7 @@ describe('an import that was interrupted', () => {
         expect(await db.count()).toBe(400)
       }
       await importLevel(changed, db, { replace: true })
-      expect(await contentOf(db)).toEqual(await contentOf(await storeOf(change(entries))))
+      expect(await contentOf(db)).toEqual(await contentOf(await storeWith(change(entries))))
     })
   }
 
@@ -324,7 +324,7 @@ describe('an import that was interrupted', () => {
     expect(await importLevel(await sourceOf(entries), db)).toMatchObject({ entries: 1000, resumedAfter: 400 })
   })
 
-  async function storeOf(content: Entry[]): Promise<Store> {
+  async function storeWith(content: Entry[]): Promise<Store> {
     const db = await openStore()
     await db.batch(content.map(([key, value]) => ({ type: 'put', key, value })))
     return db

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { SiltstoneLevel } from '../../../src/level.js'
+import { SiltstoneLevel, storeOf } from '../../../src/level.js'
 import { slowFiles } from './slow-files.js'
 
 /** A database whose entries are in tables, on a disk that is known to be slow. */
 async function onSlowDisk(): Promise<SiltstoneLevel> {
   const db = new SiltstoneLevel('/slow', { siltstone: { fs: slowFiles(), cacheBytes: 0 } })
   await db.batch(Array.from({ length: 1000 }, (_, i) => ({ type: 'put', key: `key ${i}`, value: `value ${i}` })))
-  await db.db.flush()
+  await storeOf(db).flush()
   for (let i = 0; i < 20; i++) await db.get(`key ${i}`)
   return db
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { describe, expect, it } from 'vitest'
 import { SiltstoneError } from '../../../src/index.js'
-import { SiltstoneLevel } from '../../../src/level.js'
+import { SiltstoneLevel, storeOf } from '../../../src/level.js'
 import { scratchDirectory } from './scratch.js'
 
 /** Turns every bit of the tables' first halves: data blocks, of whichever size. */
@@ -32,7 +32,7 @@ describe('an error', () => {
     const location = scratchDirectory()
     const db = new SiltstoneLevel(location)
     await db.put('a', 'x'.repeat(10_000))
-    await db.db.flush()
+    await storeOf(db).flush()
     await db.close()
     damageTables(location)
     await db.open()

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { SiltstoneLevel } from '../../../src/level.js'
+import { SiltstoneLevel, storeOf } from '../../../src/level.js'
 import { scratchDirectory } from './scratch.js'
 
 const LOCATION = "The first argument 'location' must be a non-empty string"
@@ -70,7 +70,7 @@ describe('getProperty', () => {
     const db = await filled()
     expect(db.getProperty('leveldb.num-files-at-level0')).toBe('0')
     expect(db.getProperty('leveldb.stats').split('\n')).toHaveLength(4)
-    await db.db.flush()
+    await storeOf(db).flush()
     expect(db.getProperty('leveldb.num-files-at-level0')).toBe('1')
     expect(db.getProperty('leveldb.stats')).toMatch(/\n {2}0 {8}1 {8}0\n$/)
     expect(Number(db.getProperty('leveldb.approximate-memory-usage'))).toBeGreaterThan(100_000)
@@ -118,7 +118,7 @@ describe('repair', () => {
     const location = scratchDirectory()
     const db = await filled(location)
     await expect(SiltstoneLevel.repair(location)).rejects.toMatchObject({ code: 'LEVEL_LOCKED' })
-    await db.db.flush()
+    await storeOf(db).flush()
     await db.put('later', 'in the log')
     await db.close()
     for (const name of readdirSync(location).filter((each) => each.startsWith('MANIFEST'))) {
@@ -154,10 +154,10 @@ describe('the location', () => {
 describe('the store below', () => {
   it('has the same entries as bytes, and what Level has no word for', async () => {
     const db = new SiltstoneLevel<string, { n: number }>(':memory:', { valueEncoding: 'json' })
-    expect(() => db.db).toThrow('Database is not open')
+    expect(() => storeOf(db)).toThrow('Database is not open')
     await db.put('a', { n: 1 })
-    expect(db.db.getSync(Buffer.from('a'))).toEqual(Buffer.from('{"n":1}'))
-    db.db.putSync(Buffer.from('b'), Buffer.from('{"n":2}'), { ttl: 60_000 })
+    expect(storeOf(db).getSync(Buffer.from('a'))).toEqual(Buffer.from('{"n":1}'))
+    storeOf(db).putSync(Buffer.from('b'), Buffer.from('{"n":2}'), { ttl: 60_000 })
     expect(await db.iterator().all()).toEqual([
       ['a', { n: 1 }],
       ['b', { n: 2 }],

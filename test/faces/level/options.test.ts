@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { MemoryFileSystem } from '../../../src/fs/memory-file-system.js'
-import { type DatabaseOptions, SiltstoneLevel } from '../../../src/level.js'
+import { type DatabaseOptions, SiltstoneLevel, storeOf } from '../../../src/level.js'
 import { scratchDirectory } from './scratch.js'
 
 describe('the options of classic-level', () => {
@@ -18,10 +18,10 @@ describe('the options of classic-level', () => {
     }
     const db = new SiltstoneLevel(scratchDirectory(), options)
     for (let i = 0; i < 2000; i++) await db.put(`key ${i}`, 'x'.repeat(100))
-    await db.db.idle()
+    await storeOf(db).idle()
     expect(await db.get('key 1999')).toHaveLength(100)
-    expect(db.db.stats().flushes.count).toBeGreaterThan(1)
-    expect(db.db.stats().cache.capBytes).toBe(0)
+    expect(storeOf(db).stats().flushes.count).toBeGreaterThan(1)
+    expect(storeOf(db).stats().cache.capBytes).toBe(0)
     await db.close()
   })
 
@@ -42,7 +42,7 @@ describe('the options of classic-level', () => {
   it('can be said when the database is opened', async () => {
     const db = new SiltstoneLevel(scratchDirectory())
     await db.open({ cacheSize: 12_345 })
-    expect(db.db.stats().cache.capBytes).toBe(12_345)
+    expect(storeOf(db).stats().cache.capBytes).toBe(12_345)
     await db.close()
   })
 
@@ -51,7 +51,7 @@ describe('the options of classic-level', () => {
     const directory = scratchDirectory()
     const db = new SiltstoneLevel(directory, { cacheSize: 1, siltstone: { fs, cacheBytes: 2 } })
     await db.put('a', '1')
-    expect(db.db.stats().cache.capBytes).toBe(2)
+    expect(storeOf(db).stats().cache.capBytes).toBe(2)
     await db.close()
     expect(fs.listSync(directory)).toContain('CURRENT')
     expect(() => readdirSync(directory)).toThrow('ENOENT')
