@@ -69,17 +69,26 @@ const ROUND_TRIP = `
 describe('the package', () => {
   it('holds what was compiled, what there is to read, and nothing else', () => {
     const compiled = /^dist\/(?:src\/.*|kv-cli\/[^/]*)\.(d\.ts|js)$/
-    const kinds = new Set(packed.map((path) => compiled.exec(path)?.[1] ?? path))
+    const kinds = new Set(packed.map((path) => compiled.exec(path)?.[1] ?? path.replace(/^docs\/.*/, 'docs')))
     expect([...kinds].sort()).toEqual([
       'CHANGELOG.md',
+      'CONTRIBUTING.md',
       'LICENSE',
       'README.md',
       'd.ts',
       'dist/kv-cli/LICENSES.txt',
+      'docs',
       'js',
       'package.json',
     ])
     for (const door of ['index.js', 'index.d.ts']) expect(packed).toContain(`dist/src/${door}`)
+  })
+
+  it('has whatever its README links to', () => {
+    const readme = readFileSync('README.md', 'utf8')
+    const links = [...readme.matchAll(/\]\((?![a-z]+:)([^)#]+)(?:#[^)]*)?\)/g)].map(([, path]) => path!)
+    expect(links.length).toBeGreaterThan(20)
+    expect(links.filter((path) => !packed.includes(path))).toEqual([])
   })
 
   it('has a kv-cli that finds everything, its worker too', async () => {

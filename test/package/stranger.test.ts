@@ -71,6 +71,10 @@ describe('who follows the README word for word', () => {
         const [, file] = /into a file `([^`]+)`/.exec(before)!
         writeFileSync(join(cwd, file!), code)
         steps.push('program')
+      } else if (kind === 'sh') {
+        // Typed in the clone. The clone beside this folder is one where that was done.
+        expect(code.trim()).toBe('npm install && npm pack')
+        steps.push('tarball')
       } else if (commands[0]!.startsWith('npm install')) {
         // A second way to install is for whoever has not taken the first. How long either takes is not for the page to say.
         const into = steps.includes('installation') ? emptyFolder('instead') : cwd
@@ -84,6 +88,6 @@ describe('who follows the README word for word', () => {
         steps.push('session')
       }
     }
-    expect(steps).toEqual(['installation', 'program', 'session', 'installation'])
+    expect(steps).toEqual(['tarball', 'installation', 'program', 'session', 'installation'])
   })
 })
