@@ -29,10 +29,22 @@ export function benchmarksPage(report: Report, pictures: readonly string[]): str
     `${settings.rounds} interleaved rounds, every peer in a process of its own. Measured on ${report.createdAt.slice(0, 10)} on`,
     `${machine.processor} (${machine.cores} cores, ${figure(machine.memoryBytes, 'bytes')} of memory), ${machine.platform}, Node ${machine.node}.`,
     '',
-    'Numbers are operations a second unless they have a unit.',
+    '## When it is faster, and when not',
     '',
-    'A ratio is our median to theirs. Of operations a second more is better, of everything else less. A row says what its writes',
-    'have survived when they count as done: *written* the death of the process, *synced* a loss of power.',
+    ...summaries(report),
+    '',
+    '## How to read the tables',
+    '',
+    'A number is operations a second unless it has a unit. A ratio is our median to theirs: of operations a second more is better, of times',
+    'and bytes less. `-` says that a store has no such operation, or did not come through.',
+    '',
+    '| mark | meaning |',
+    '|---|---|',
+    '| `6.16 (≥5 ✓)` | 6.16 times as much as theirs; at least 5 was wanted, and is met |',
+    '| `0.63 (≥1.2 ✗)` | 0.63 of theirs; at least 1.2 was wanted, and is missed |',
+    '| `0.17 (≤1 ✓)` | 0.17 of theirs where less is better; at most 1 was wanted |',
+    '| *(written)* after a heading | writes count as done once they survive the death of the process |',
+    '| *(synced)* after a heading | writes count as done once they survive a loss of power |',
     '',
     '## To reproduce',
     '',
@@ -59,6 +71,23 @@ export function benchmarksPage(report: Report, pictures: readonly string[]): str
     ...pictures.flatMap((name) => [`![${ALTERNATIVES[name.split(/[-.]/)[0]!]}](${PICTURES}/${name})`, '']),
     ...scenarioTables(report),
   ].join('\n')
+}
+
+/** For each peer: how many rows of operations a second we are ahead in, and which ones we are not. */
+function summaries({ rows, peers }: Report): string[] {
+  const [, ...others] = peers.map(({ name }) => name)
+  return others.flatMap((name) => {
+    const compared = rows.filter(({ unit, cells }) => unit === 'ops/s' && cells[name]?.ratio !== undefined)
+    if (compared.length === 0) return []
+    const behind = compared
+      .filter(({ cells }) => cells[name]!.ratio! < 1)
+      .toSorted((a, b) => a.cells[name]!.ratio! - b.cells[name]!.ratio!)
+      .map(({ workload, scenario, cells }) => `${workload} [${scenario}] ${ratioFigure(cells[name]!.ratio!)}`)
+    const slower = behind.length === 0 ? '' : ` Slower: ${behind.join('; ')}.`
+    return [
+      `* **${name}**: as fast or faster in ${compared.length - behind.length} of ${compared.length} rows.${slower}`,
+    ]
+  })
 }
 
 function scenarioTables({ rows, peers }: Report): string[] {
