@@ -33,6 +33,12 @@ const write: Utf8Write =
 // Below this length a loop over character codes beats the call into C++ (75 ns).
 const LOOP_CHARS = 24
 
+/** Whether every surrogate has its partner. Other texts have no UTF-8 of their own: U+FFFD stands for what is alone. */
+export function isWellFormed(text: string): boolean {
+  // Node 20 has it, the types of its ECMAScript do not.
+  return (text as unknown as { isWellFormed(): boolean }).isWellFormed()
+}
+
 /** An upper bound for the bytes of a text, cheap for short ones and exact for long ones. */
 export function textByteBound(text: string): number {
   return text.length <= 4096 ? text.length * 3 : Buffer.byteLength(text)

@@ -1,4 +1,5 @@
 import { getU16, getU32, getU64, putU16, putU32, putU64 } from '../bytes/integers.js'
+import { LATEST_EXPIRY } from '../bytes/units.js'
 
 /*
  * One operation inside a commit-log record. The memtable's index points at these bytes, so the layout is made for reading
@@ -74,9 +75,9 @@ export function operationValueLength(bytes: Uint8Array, offset: number): number 
   return getU32(bytes, offset + 7)
 }
 
-/** When the value expires; 0 where it does not. */
+/** When the value expires; 0 where it does not. Earlier versions wrote moments that no table holds: those are as good as the latest. */
 export function operationExpiresAt(bytes: Uint8Array, offset: number): number {
-  return bytes[offset + 4] === KIND_PUT_EXPIRING ? getU64(bytes, offset + HEADER_BYTES) : 0
+  return bytes[offset + 4] === KIND_PUT_EXPIRING ? Math.min(getU64(bytes, offset + HEADER_BYTES), LATEST_EXPIRY) : 0
 }
 
 /** The offset behind the operation. */

@@ -7,7 +7,7 @@ import { postponeByteBound } from './departures.js'
 import type { Entry } from './entry.js'
 import { type Filter, MOST_PASSED, takeByteBound } from './handout.js'
 import type { StoredMessage } from './message-format.js'
-import { backoffDelay } from './rules.js'
+import { backoffDelay, momentAfter } from './rules.js'
 
 /** A message that a reader made of what is stored, or why it could not. */
 export type Opened<M> = { readonly message: M } | { readonly failure: string; readonly isFatal: boolean }
@@ -293,7 +293,7 @@ export class Dispatcher {
       delivery.departures.giveBack(entry, reason)
       return Promise.resolve()
     }
-    const due = Math.ceil(post.clock.now() + delay)
+    const due = momentAfter(post.clock.now(), delay)
     const bound = postponeByteBound(delivery.stock.messageOf(entry), reason)
     return delivery.stock.commit(bound, sync, (change) => delivery.departures.postpone(change, entry, due, reason))
   }

@@ -1,9 +1,11 @@
 import { invalid } from '../bytes/errors.js'
 import type { MessageOptions } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
+import { checkWellFormed } from '../store/name.js'
+import { expiryOf } from '../store/operations.js'
 import { checked } from '../store/options.js'
 import { encodeBody, encodeMessage, jsonOf } from './message-format.js'
-import { milliseconds } from './rules.js'
+import { milliseconds, momentAfter, timeToLive } from './rules.js'
 import type { Signer } from './signature.js'
 import { HIGHEST_PRIORITY, LOWEST_PRIORITY } from './state-keys.js'
 
@@ -20,11 +22,13 @@ export interface Draft {
 
 // A dedup id is a key; a group is held in memory while one of its messages is under way.
 const LONGEST_ID = 1024
-const LATEST = 2 ** 48 - 1
 
 const text = (value: unknown, name: string): unknown => {
-  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_ID) return value
-  throw invalid(`Option ${name} must be a text of 1 to ${LONGEST_ID} characters, not ${describe(value)}`)
+  if (typeof value !== 'string' || value === '' || value.length > LONGEST_ID) {
+    throw invalid(`Option ${name} must be a text of 1 to ${LONGEST_ID} characters, not ${describe(value)}`)
+  }
+  checkWellFormed(value, `Option ${name}`)
+  return value
 }
 
 const priority = (value: unknown): unknown => {
@@ -37,8 +41,8 @@ const priority = (value: unknown): unknown => {
 }
 
 const ttl = (value: unknown, name: string): unknown => {
-  if (value === Number.POSITIVE_INFINITY || (typeof value === 'number' && value > 0)) return value
-  throw invalid(`Option ${name} must be a number of milliseconds above 0, not ${describe(value)}`)
+  if (value === Number.POSITIVE_INFINITY) return value
+  return timeToLive(value, name)
 }
 
 const headers = (value: unknown): unknown => {
@@ -60,7 +64,7 @@ export function draftMessage(
   if (body === undefined) throw invalid('A message needs a body: bytes, text or what JSON holds')
   const given = options === undefined ? NOTHING : (checked(options, checks, 'send') as MessageOptions)
   const ttl = given.ttl ?? defaultTtl ?? Number.POSITIVE_INFINITY
-  const expiresAt = ttl === Number.POSITIVE_INFINITY ? 0 : Math.min(Math.ceil(now + ttl), LATEST)
+  const expiresAt = ttl === Number.POSITIVE_INFINITY ? 0 : expiryOf(ttl, now)
   const bytes = encodeMessage({
     sentAt: Math.max(0, Math.floor(now)),
     expiresAt,
@@ -70,7 +74,7 @@ export function draftMessage(
     signature: undefined,
     body: encodeBody(body),
   })
-  const due = given.delay ? Math.min(Math.ceil(now + given.delay), LATEST) : 0
+  const due = given.delay ? momentAfter(now, given.delay) : 0
   return {
     bytes: signer === undefined ? bytes : signer.sign(bytes),
     priority: given.priority ?? 0,

@@ -10,6 +10,7 @@ import type { Draft } from './draft.js'
 import { addressed, type Letter } from './letter.js'
 import { StoredMessage } from './message-format.js'
 import { appendByteBound } from './message-log.js'
+import { momentAfter } from './rules.js'
 import { KIND_DEDUP, textKey } from './state-keys.js'
 
 /** What became of a message that was sent. */
@@ -145,7 +146,7 @@ export class Intake {
   private remember(change: Change, dedupId: string, id: string): void {
     const { post, number, rules } = this.delivery
     if (rules.dedupWindow === 0) return
-    const until = Math.ceil(post.clock.now() + rules.dedupWindow)
+    const until = momentAfter(post.clock.now(), rules.dedupWindow)
     change.record.put(post.state, textKey(number, KIND_DEDUP, dedupId), id, until)
     this.pending.set(dedupId, id)
     const forget = (): void => {

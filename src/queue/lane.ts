@@ -55,7 +55,7 @@ export class Lane<Entry> {
   pass(): void {
     const { offset, message } = this.head!
     this.cursor = offset + 1
-    this.passedBytes = message.total
+    this.passedBytes = this.log.totalOf(message)
     this.aheadAt++
     if (this.aheadAt === this.ahead.length) {
       this.ahead = []

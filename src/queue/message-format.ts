@@ -1,6 +1,7 @@
 import { invalid } from '../bytes/errors.js'
 import { getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
 import { getText, putText } from '../bytes/text.js'
+import { LATEST_EXPIRY } from '../bytes/units.js'
 import { describe } from '../store/encoding.js'
 
 /*
@@ -18,7 +19,8 @@ import { describe } from '../store/encoding.js'
  *   flags   0x03 what the body is: 0 bytes, 1 text, 2 JSON
  *           0x04 group, 0x08 expires at, 0x10 headers, 0x20 signature, 0x40 history
  *   total   bytes of all messages that were ever appended to the same run of messages, this one included: with it the bytes
- *           that wait between two places are one subtraction, whatever lies between them
+ *           that wait between two places are one subtraction, whatever lies between them. Its lower 48 bits; `fullTotal` tells
+ *           the others
  *   history what happened to it in another queue: its first id, and why it died
  */
 
@@ -38,6 +40,7 @@ const OPTIONAL_OFFSET = 13
 export const SIGNATURE_BYTES = 32
 
 const TWO_32 = 2 ** 32
+const TWO_48 = 2 ** 48
 
 /** Why a message is where it is, when it died in another queue. */
 export interface DeadLetter {
@@ -119,10 +122,10 @@ export function encodeMessage(parts: MessageParts): Uint8Array {
   const bytes = room(128 + textBound(group) + textBound(headers) + textBound(historyText) + bodyBound)
   let flags = body.kind
   let at = OPTIONAL_OFFSET
-  putU48(bytes, SENT_AT_OFFSET, sentAt)
+  putU48(bytes, SENT_AT_OFFSET, Math.min(sentAt, LATEST_EXPIRY))
   if (expiresAt > 0) {
     flags |= HAS_EXPIRY
-    putU48(bytes, at, expiresAt)
+    putU48(bytes, at, Math.min(expiresAt, LATEST_EXPIRY))
     at += 6
   }
   if (group !== undefined) {
@@ -154,6 +157,12 @@ export function encodeMessage(parts: MessageParts): Uint8Array {
 /** Says how many bytes the run has with this message. */
 export function putTotal(message: Uint8Array, total: number): void {
   putU48(message, TOTAL_OFFSET, total)
+}
+
+/** The total whose lower bits a message says, where one is known that lies less than 2^47 bytes, 140 TB, from it. */
+export function fullTotal(total: number, near: number): number {
+  const difference = (total - (near % TWO_48) + TWO_48 * 1.5) % TWO_48
+  return near + difference - TWO_48 / 2
 }
 
 const varint = new VarintReader()
@@ -262,7 +271,7 @@ function putSizedText(bytes: Uint8Array, offset: number, text: string): number {
 
 function putU48(bytes: Uint8Array, offset: number, value: number): void {
   putU32(bytes, offset, value >>> 0)
-  putU16(bytes, offset + 4, Math.floor(value / TWO_32))
+  putU16(bytes, offset + 4, Math.floor(value / TWO_32) % 65536)
 }
 
 function getU48(bytes: Uint8Array, offset: number): number {

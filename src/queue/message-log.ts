@@ -5,7 +5,7 @@ import { creationByteBound } from '../store/record-writer.js'
 import type { TreeState } from '../store/tree-state.js'
 import { getKeyU64, putKeyU64 } from './big-endian.js'
 import type { Appendable, Change } from './change.js'
-import { putTotal, StoredMessage } from './message-format.js'
+import { fullTotal, putTotal, StoredMessage } from './message-format.js'
 import { TreeReader } from './tree-reader.js'
 
 /*
@@ -64,7 +64,7 @@ export class MessageLog implements Appendable {
       this.state.tree === undefined ? undefined : this.reader.last({ start: offsetKey(next), end: undefined })
     if (last !== undefined) {
       this.next = getKeyU64(last.key, 0) + 1
-      this.totalBytes = new StoredMessage(last.value).total
+      this.totalBytes = fullTotal(new StoredMessage(last.value).total, totalBytes)
     }
     this.visible = this.next
     // What a crash left in tables of what is not needed goes with the next flush.
@@ -124,7 +124,12 @@ export class MessageLog implements Appendable {
   bytesBefore(offset: number): number {
     if (offset >= this.next) return this.totalBytes
     const message = offset >= this.first ? this.at(offset) : undefined
-    return message === undefined ? 0 : message.total - message.size
+    return message === undefined ? 0 : this.totalOf(message) - message.size
+  }
+
+  /** Bytes of all messages up to and with this one. */
+  totalOf(message: StoredMessage): number {
+    return fullTotal(message.total, this.totalBytes)
   }
 
   /**

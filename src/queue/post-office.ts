@@ -1,6 +1,4 @@
 import type { Clock } from '../bytes/clock.js'
-import { invalid } from '../bytes/errors.js'
-import { describe } from '../store/encoding.js'
 import type { Engine } from '../store/engine.js'
 import { internalName } from '../store/internal-trees.js'
 import { creationByteBound } from '../store/record-writer.js'
@@ -161,10 +159,4 @@ export class PostOffice implements Office {
     for (const mailbox of this.mailboxes.values()) mailbox.close(closedError())
     for (const run of this.runs.values()) run.close()
   }
-}
-
-/** Names are the user's; they only have to be there. */
-export function checkName(name: unknown, what: string): void {
-  if (typeof name === 'string' && name !== '') return
-  throw invalid(`The name of a ${what} must be a text that is not empty, not ${describe(name)}`)
 }

@@ -1,6 +1,7 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { BatchPart, MessageOptions, MessageTarget } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
+import { checkName } from '../store/name.js'
 import { checked, flag, whole } from '../store/options.js'
 import type { WriteOptions } from '../store/write-target.js'
 import type { Opened, Reader } from './dispatcher.js'
@@ -322,7 +323,7 @@ export class Queue<T = unknown> implements MessageTarget<T> {
    */
   async repeat(name: string, when: When, body: T, options?: MessageOptions & WriteOptions): Promise<Repetition> {
     const { sync, message } = splitSendOptions(options)
-    if (typeof name !== 'string' || name === '') throw invalid(`A repetition needs a name, not ${describe(name)}`)
+    checkName(name, 'repetition')
     if (this.signer !== undefined)
       throw new SiltstoneError(
         'SILT_NOT_SUPPORTED',

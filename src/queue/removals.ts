@@ -147,7 +147,7 @@ export class Removals {
     const message = lane.head?.message ?? lane.log.at(cursor)!
     change.onRefused(() => lane.moveTo(cursor, passedBytes))
     if (lane.head !== undefined) lane.pass()
-    else lane.moveTo(cursor + 1, message.total)
+    else lane.moveTo(cursor + 1, lane.log.totalOf(message))
     if (message.expiresAt > 0) stock.expiries.forget(change, lane.priority, cursor, message.expiresAt)
     stock.forgetDeath(message)
     stock.settleCursors(change)

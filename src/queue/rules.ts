@@ -1,5 +1,8 @@
 import { invalid } from '../bytes/errors.js'
+import { type EpochMs, LATEST_EXPIRY } from '../bytes/units.js'
 import { describe } from '../store/encoding.js'
+import { checkWellFormed } from '../store/name.js'
+import { isTtl } from '../store/operations.js'
 import { checked, flag, oneOf, whole } from '../store/options.js'
 
 /** In which order messages are handed out. */
@@ -80,6 +83,17 @@ const aboveZero: Check = (value, name) => {
   throw invalid(`Option ${name} must be a number of milliseconds above 0, not ${describe(value)}`)
 }
 
+/** As of a key: what lives longer than files can say does not expire. */
+export const timeToLive: Check = (value, name) => {
+  if (isTtl(value)) return value
+  throw invalid(`Option ${name} must be a number of milliseconds above 0 and at most 2 ** 47, not ${describe(value)}`)
+}
+
+/** When so many milliseconds are over; what is too far away for the files comes with the latest moment that they hold. */
+export function momentAfter(now: EpochMs, ms: number): EpochMs {
+  return Math.min(Math.max(1, Math.ceil(now + ms)), LATEST_EXPIRY)
+}
+
 const limit = (unit: string): Check => {
   const isWhole = whole(0, Number.MAX_SAFE_INTEGER, unit)
   return (value, name) => (value === Number.POSITIVE_INFINITY ? undefined : isWhole(value, name))
@@ -94,8 +108,12 @@ const backoff: Check = (value, name) => {
 }
 
 const deadLetter: Check = (value, name) => {
-  if (value === false || (typeof value === 'string' && value !== '')) return value
-  throw invalid(`Option ${name} must be the name of a queue, or false, not ${describe(value)}`)
+  if (value === false) return value
+  if (typeof value !== 'string' || value === '') {
+    throw invalid(`Option ${name} must be the name of a queue, or false, not ${describe(value)}`)
+  }
+  checkWellFormed(value, `Option ${name}`)
+  return value
 }
 
 const rateLimit: Check = (value, name) => {
@@ -120,7 +138,7 @@ export const ruleChecks: Record<keyof Rules, Check> = {
   backoff,
   deadLetter,
   dedupWindow: milliseconds,
-  ttl: aboveZero,
+  ttl: timeToLive,
   maxLength: limit('messages'),
   maxBytes: limit('bytes'),
   overflow: oneOf('reject', 'block', 'drop-oldest', 'dead-letter'),

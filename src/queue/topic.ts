@@ -1,6 +1,7 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { BatchPart, MessageTarget } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
+import { checkName, checkWellFormed } from '../store/name.js'
 import { checked, flag, whole } from '../store/options.js'
 import type { RecordWriter } from '../store/record-writer.js'
 import type { WriteOptions } from '../store/write-target.js'
@@ -59,8 +60,11 @@ const topicChecks = {
   retention: (value: unknown) => checked(value as object, retentionChecks, 'retention'),
 }
 const text = (value: unknown, name: string): unknown => {
-  if (typeof value === 'string' && value.length <= 1024) return value
-  throw invalid(`Option ${name} must be a text of at most 1024 characters, not ${describe(value)}`)
+  if (typeof value !== 'string' || value.length > 1024) {
+    throw invalid(`Option ${name} must be a text of at most 1024 characters, not ${describe(value)}`)
+  }
+  checkWellFormed(value, `Option ${name}`)
+  return value
 }
 const headers = (value: unknown): unknown => {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
@@ -165,7 +169,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
    * }
    */
   subscribe<R = T>(name: string, options: SubscribeOptions<T, R> = {}): Subscription<R> {
-    if (typeof name !== 'string' || name === '') throw invalid(`A subscription needs a name, not ${describe(name)}`)
+    checkName(name, 'subscription')
     this.post.engine.checkOpen()
     const given = { ...erased(options), ...checked(options, subscribeChecks, 'subscribe') } as SubscribeOptions<T, R>
     const { from, delivery, filter, map, ...rules } = given
@@ -301,7 +305,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     for (; first < log.visible; first++) {
       const message = log.at(first)
       if (message === undefined) continue
-      const isTooMuch = bytes !== undefined && log.totalBytes - (message.total - message.size) > bytes
+      const isTooMuch = bytes !== undefined && log.totalBytes - (log.totalOf(message) - message.size) > bytes
       if (!isTooMuch && message.sentAt > oldest) break
     }
     return first

@@ -1,12 +1,12 @@
 import { systemClock } from '../bytes/clock.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
-import { checkName } from '../queue/post-office.js'
 import { checkQueueOptions, type QueueOptions } from '../queue/rules.js'
 import type { TopicOptions } from '../queue/topic.js'
 import { type RangeOptions, resolveRange } from '../store/bounds.js'
 import type { CheckpointReport } from '../store/checkpoint.js'
 import { describe, type EncodingOption } from '../store/encoding.js'
+import { checkName } from '../store/name.js'
 import { locate } from '../store/open-engine.js'
 import { type KeyspaceOptions, resolveKeyspaceOptions, resolveOpenOptions } from '../store/options.js'
 import type { TransactionOptions } from '../store/transact.js'
@@ -235,9 +235,7 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
   /** A handle on a keyspace of that name; it comes into being with its first write. */
   keyspace<K2 = K, V2 = V>(name: string, options: KeyspaceOptions<K2, V2> = {}): ShardedKeyspace<K2, V2> {
     this.group.checkOpen()
-    if (typeof name !== 'string' || name === '') {
-      throw invalid(`The name of a keyspace must be a text that is not empty, not ${describe(name)}`)
-    }
+    checkName(name, 'keyspace')
     const { keyEncoding, valueEncoding, compaction, compression } = resolveKeyspaceOptions(options)
     this.group.declare(name, {
       ...(compaction === undefined ? {} : { compaction }),

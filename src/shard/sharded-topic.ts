@@ -4,6 +4,7 @@ import type { ReceiveOptions } from '../queue/queue.js'
 import type { PublishOptions, SubscribeOptions } from '../queue/topic.js'
 import type { ConsumeOptions } from '../queue/worker.js'
 import { describe } from '../store/encoding.js'
+import { checkName } from '../store/name.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { noOffsets } from './group-subscription.js'
 import type { HandedMessage, MailOperation, RunFigures, SubscriptionPart, TopicPart } from './mail.js'
@@ -67,7 +68,7 @@ export class ShardedTopic<T = unknown> {
 
   /** A durable subscription, with a cursor on every shard. */
   subscribe<R = T>(name: string, options: ShardedSubscribeOptions<T, R> = {}): ShardedSubscription<R> {
-    if (typeof name !== 'string' || name === '') throw invalid(`A subscription needs a name, not ${describe(name)}`)
+    checkName(name, 'subscription')
     const { filter, map, ...rest } = options
     for (const [option, value] of Object.entries({ filter, map })) {
       if (value !== undefined && typeof value !== 'function') {

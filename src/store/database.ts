@@ -18,6 +18,7 @@ import { isInternal } from './internal-trees.js'
 import { keepAlive } from './keep-alive.js'
 import { Keyspace } from './keyspace.js'
 import { type MetricsOptions, metricsText } from './metrics.js'
+import { checkName } from './name.js'
 import { IN_MEMORY, locate, openEngine } from './open-engine.js'
 import {
   checkChangesOptions,
@@ -100,9 +101,7 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   keyspace<K2 = K, V2 = V>(name: string, options?: KeyspaceOptions<K2, V2>): Keyspace<K2, V2>
   keyspace<K2 = K, V2 = V>(name: string, options: KeyspaceOptions<K2, V2> = {}): Keyspace<K2, V2> {
     this.engine.checkOpen()
-    if (typeof name !== 'string' || name === '') {
-      throw invalid(`The name of a keyspace must be a text that is not empty, not ${describe(name)}`)
-    }
+    checkName(name, 'keyspace')
     const { keyEncoding, valueEncoding, compaction, compression } = resolveKeyspaceOptions(options)
     const treeOptions = {
       ...(compaction === undefined ? {} : { compaction }),

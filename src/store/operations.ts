@@ -1,5 +1,6 @@
 import { invalid } from '../bytes/errors.js'
 import { textByteBound } from '../bytes/text.js'
+import { LATEST_EXPIRY, LONGEST_TTL } from '../bytes/units.js'
 import {
   KIND_DELETE,
   KIND_PUT,
@@ -109,14 +110,21 @@ function longValue(bytes: number): Error {
 export function expiryAtOf(expiresAt: number | undefined, ttl: number | undefined, now: number): number {
   if (expiresAt === undefined) return expiryOf(ttl, now)
   if (ttl !== undefined) throw invalid('A put takes ttl or expiresAt, not both')
-  if (typeof expiresAt === 'number' && expiresAt > 0 && expiresAt <= Number.MAX_SAFE_INTEGER)
-    return Math.ceil(expiresAt)
+  if (typeof expiresAt === 'number' && expiresAt > 0 && expiresAt <= Number.MAX_SAFE_INTEGER) {
+    return Math.min(Math.ceil(expiresAt), LATEST_EXPIRY)
+  }
   throw invalid(`Option expiresAt must be a number of milliseconds since 1970 above 0, not ${describe(expiresAt)}`)
 }
 
 /** When something written now expires. */
 export function expiryOf(ttl: number | undefined, now: number): number {
   if (ttl === undefined) return 0
-  if (typeof ttl === 'number' && ttl > 0 && ttl < Number.MAX_SAFE_INTEGER - now) return Math.ceil(now + ttl)
-  throw invalid(`Option ttl must be a number of milliseconds above 0, not ${describe(ttl)}`)
+  // A clock may stand anywhere, before 1970 too; 0 would say that it does not expire.
+  if (isTtl(ttl)) return Math.min(Math.max(1, Math.ceil(now + ttl)), LATEST_EXPIRY)
+  throw invalid(`Option ttl must be a number of milliseconds above 0 and at most 2 ** 47, not ${describe(ttl)}`)
+}
+
+/** Whether something is a time to live. */
+export function isTtl(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= LONGEST_TTL
 }

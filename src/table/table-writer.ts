@@ -2,7 +2,7 @@ import { sharedPrefixLength } from '../bytes/compare.js'
 import { type Compression, type CompressionName, compressionNamed } from '../bytes/compression.js'
 import { assert, ioError } from '../bytes/errors.js'
 import type { RangeTombstones } from '../bytes/range-tombstones.js'
-import type { EpochMs, FileNumber, Position, TreeId } from '../bytes/units.js'
+import { type EpochMs, type FileNumber, LATEST_EXPIRY, type Position, type TreeId } from '../bytes/units.js'
 import type { FileHandle } from '../fs/file-system.js'
 import { KIND_DELETE, KIND_PUT_EXPIRING } from '../log/operation.js'
 import { BlockWriter } from './block.js'
@@ -141,6 +141,7 @@ export class TableWriter {
     if (kind === KIND_DELETE) {
       this.#deletionCount++
     } else if (kind === KIND_PUT_EXPIRING) {
+      assert(expiresAt <= LATEST_EXPIRY, 'an expiry fits into its 48 bits')
       this.#expiringCount++
       if (expiresAt < this.#minExpiresAt) this.#minExpiresAt = expiresAt
       if (expiresAt > this.#maxExpiresAt) this.#maxExpiresAt = expiresAt

@@ -3,6 +3,7 @@ import type { RangeOptions } from '../bounds.js'
 import { describe, resolveEncoding } from '../encoding.js'
 import { internalKeyspace } from '../internal-keyspace.js'
 import type { Keyspace } from '../keyspace.js'
+import { checkWellFormed } from '../name.js'
 import { type TransactionOptions, transact } from '../transact.js'
 import type { PutOptions, WriteOptions } from '../write-target.js'
 import { backfill, dropOthers, type IndexState, type IndexStates } from './backfill.js'
@@ -199,6 +200,7 @@ function checked<K, V>(
     typeof definition === 'function'
       ? { tuples: definition as IndexFunction<K, V> }
       : ((definition ?? {}) as { tuples?: IndexFunction<K, V>; version?: number })
+  checkWellFormed(name, 'The name of an index')
   if (typeof tuplesOf !== 'function') {
     throw invalid(
       `Index '${name}' must be a function that returns tuples, or { tuples, version }, not ${describe(definition)}`,
