@@ -1,4 +1,4 @@
-import { SiltstoneError } from '../bytes/errors.js'
+import { assert, SiltstoneError } from '../bytes/errors.js'
 import { asideByteBound } from './aside.js'
 import type { Change } from './change.js'
 import { announce } from './channels.js'
@@ -49,6 +49,7 @@ export class Departures {
     stock.forgetDeath(entry.stored)
     entry.state = 'gone'
     if (state === 'in-flight') stock.inFlight--
+    assert(stock.inFlight >= 0, 'no more messages are settled than are in flight')
     stock.counted(entry, -1)
     change.onRefused(() => {
       entry.state = state

@@ -1,5 +1,6 @@
-import { SiltstoneError } from '../bytes/errors.js'
-import type { BatchPart } from '../store/batch-part.js'
+import { invalid, SiltstoneError } from '../bytes/errors.js'
+import { type BatchPart, checkReceivedFrom } from '../store/batch-part.js'
+import { describe } from '../store/encoding.js'
 import { checked, flag } from '../store/options.js'
 import type { RecordWriter } from '../store/record-writer.js'
 import type { WriteOptions } from '../store/write-target.js'
@@ -13,8 +14,9 @@ import { Intake } from './intake.js'
 import { PURGE_BYTE_BOUND } from './removals.js'
 import { milliseconds } from './rules.js'
 
-/** A receipt: which message, and which of its deliveries. */
+/** A receipt: of which queue, which message, and which of its deliveries. */
 export interface Receipt {
+  readonly mailbox: Mailbox
   readonly entry: Entry
   readonly fence: number
 }
@@ -60,9 +62,32 @@ export class Mailbox {
     return count * LEAVE_BYTE_BOUND + this.delivery.stock.figuresByteBound
   }
 
+  /**
+   * Throws where a receipt is not one of a delivery of this queue that is under way. Every way to settle a message comes by here: a
+   * receipt that got through would remove the message that happens to have the same number.
+   */
+  private check(receipt: Receipt): void {
+    const { delivery } = this
+    const { name, post } = delivery
+    const { mailbox, entry, fence } = (receipt ?? {}) as Partial<Receipt>
+    if (!(mailbox instanceof Mailbox) || entry === undefined || fence === undefined) {
+      throw invalid(`What is settled is a message that was received from '${name}', not ${describe(receipt)}`)
+    }
+    if (mailbox !== this) {
+      const { delivery: other } = mailbox
+      checkReceivedFrom(post.engine, other.post.engine)
+      throw invalid(
+        `A message of '${other.name}' cannot be settled with '${name}'; settle it itself, or with what it was received from`,
+      )
+    }
+    delivery.departures.checkReceipt(entry, fence)
+  }
+
   private encodeAcks(change: Change, receipts: readonly Receipt[]): void {
     const { delivery } = this
+    for (const receipt of receipts) this.check(receipt)
     for (const { entry, fence } of receipts) {
+      // One that is there twice is stale the second time.
       delivery.departures.checkReceipt(entry, fence)
       announce('ack', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), attempts: entry.attempts }))
       delivery.departures.acknowledge(change, entry)
@@ -103,18 +128,17 @@ export class Mailbox {
   }
 
   nack(receipt: Receipt, options: NackOptions): Promise<void> {
-    const { entry, fence } = receipt
     const given = checked(options, nackChecks, 'nack') as NackOptions
     this.checkOpen()
-    this.delivery.departures.checkReceipt(entry, fence)
-    return this.dispatcher.fault(entry, given.delay, given.reason ?? 'it was given back', given.sync)
+    this.check(receipt)
+    return this.dispatcher.fault(receipt.entry, given.delay, given.reason ?? 'it was given back', given.sync)
   }
 
-  extend({ entry, fence }: Receipt, ms: number): void {
+  extend(receipt: Receipt, ms: number): void {
     milliseconds(ms, 'ms')
     this.checkOpen()
-    this.delivery.departures.checkReceipt(entry, fence)
-    this.delivery.extend(entry, this.delivery.post.clock.now() + ms)
+    this.check(receipt)
+    this.delivery.extend(receipt.entry, this.delivery.post.clock.now() + ms)
     this.dispatcher.wake()
   }
 

@@ -34,7 +34,8 @@ export class Message<T = unknown> implements Acknowledgeable {
   readonly deadLetter: DeadLetter | undefined
   /** @internal */
   readonly entry: Entry
-  protected readonly mailbox: Mailbox
+  /** @internal */
+  readonly mailbox: Mailbox
   private acked: Promise<void> | undefined
 
   /** @internal Messages come from `receive` and `consume`. */

@@ -84,6 +84,8 @@ export class Database<K = string, V = string> extends Store<K, V> {
 
   override async refresh(): Promise<void> {
     await super.refresh()
+    // A store that writes is always where it is; what its queues have in flight stays with them.
+    if (this.engine.log !== undefined) return
     this.office?.refresh()
     this.topics.clear()
   }

@@ -1,3 +1,4 @@
+import { assert } from '../bytes/errors.js'
 import { getU16, putU16, putVarint, VarintReader } from '../bytes/integers.js'
 import { getText, putText } from '../bytes/text.js'
 
@@ -81,7 +82,10 @@ export function encodeMeter(lanes: readonly LaneFigures[], tally: Tally): Uint8A
   }
   putU16(bytes, at, FIGURES.length)
   at += 2
-  for (const figure of FIGURES) at = putVarint(bytes, at, tally[figure])
+  for (const figure of FIGURES) {
+    assert(tally[figure] >= 0, 'nothing is counted below zero')
+    at = putVarint(bytes, at, tally[figure])
+  }
   for (const _ in tally.deaths) {
     at = putText(bytes, at, JSON.stringify(tally.deaths))
     break

@@ -234,8 +234,9 @@ export class Queue<T = unknown> implements MessageTarget<T> {
     return startWorker(this.mailbox, this.reader, handler, options)
   }
 
-  /** Acknowledges several messages in one commit; where one of the receipts is stale, none of them. */
+  /** Acknowledges several messages of this queue in one commit; where one of the receipts is stale, none of them. */
   async ackMany(messages: readonly Message<T>[], options?: WriteOptions): Promise<void> {
+    if (!Array.isArray(messages)) throw invalid(`ackMany takes an array of messages, not ${describe(messages)}`)
     return this.mailbox.ackAll(messages, options?.sync)
   }
 

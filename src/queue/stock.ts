@@ -1,4 +1,4 @@
-import { corruption } from '../bytes/errors.js'
+import { assert, corruption } from '../bytes/errors.js'
 import { creationByteBound } from '../store/record-writer.js'
 import { Aside } from './aside.js'
 import { type Change, commitChange } from './change.js'
@@ -287,6 +287,7 @@ export class Stock implements SweptLedger {
   counted(entry: Entry, by: 1 | -1): void {
     this.liveCount += by
     this.liveBytes += by * entry.size
+    assert(this.liveCount >= 0 && this.liveBytes >= 0, 'no more messages are gone than were there')
   }
 
   rememberDeath(queue: string): void {

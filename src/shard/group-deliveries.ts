@@ -6,6 +6,7 @@ import { GroupWait, nextCall } from './group-wait.js'
 import type { Deliveries, HandedMessage, Receipt, Waiting } from './mail.js'
 import type { GroupSource, PartGround } from './mail-ground.js'
 import type { Shard } from './shard.js'
+import { staleReceipt } from './stale-receipt.js'
 
 /** A receipt of a group: whose it is, and what that one calls it. */
 export interface GroupReceipt {
@@ -81,7 +82,7 @@ export abstract class GroupDeliveries<P extends Deliveries> implements Deliverie
 
   async ack(receipts: readonly Receipt[], options: WriteOptions & { atomic?: boolean }): Promise<void> {
     const parts = new Map<string, Receipt[]>()
-    for (const each of receipts as readonly GroupReceipt[]) addTo(parts, each.shard, each.receipt)
+    for (const each of receipts as readonly GroupReceipt[]) addTo(parts, this.holderOf(each), each.receipt)
     if (parts.size > 1 && options.atomic !== false) {
       throw crossShard('Acknowledging these messages in one commit', [...parts.keys()], 'acknowledged', NOT_ATOMIC)
     }
@@ -89,18 +90,26 @@ export abstract class GroupDeliveries<P extends Deliveries> implements Deliverie
     if ([...parts.keys()].some((name) => this.mail.isEmptying(name))) this.mail.sweep()
   }
 
-  nack(receipt: Receipt, options: NackOptions): Promise<void> {
-    const { shard, receipt: inner } = receipt as GroupReceipt
-    return this.part(shard).nack(inner, options)
+  async nack(receipt: Receipt, options: NackOptions): Promise<void> {
+    await this.part(this.holderOf(receipt)).nack((receipt as GroupReceipt).receipt, options)
   }
 
-  extend(receipt: Receipt, ms: number): Promise<void> {
-    const { shard, receipt: inner } = receipt as GroupReceipt
-    return this.part(shard).extend(inner, ms)
+  async extend(receipt: Receipt, ms: number): Promise<void> {
+    await this.part(this.holderOf(receipt)).extend((receipt as GroupReceipt).receipt, ms)
   }
 
   release(receipts: readonly Receipt[]): void {
-    for (const { shard, receipt } of receipts as readonly GroupReceipt[]) this.part(shard).release([receipt])
+    for (const { shard, receipt } of receipts as readonly GroupReceipt[]) {
+      if (this.mail.has(shard)) this.part(shard).release([receipt])
+    }
+  }
+
+  /** The shard that has a message. One that has gone had nothing in flight any more. */
+  private holderOf(receipt: Receipt): string {
+    this.mail.ground.checkOpen()
+    const { shard } = receipt as GroupReceipt
+    if (!this.mail.has(shard)) throw staleReceipt()
+    return shard
   }
 }
 

@@ -8,6 +8,7 @@ import type { LogPart, MailOperation, QueuePart, RunFigures, ShardMail, TopicPar
 import type { GroupSource, MailGround, PartGround } from './mail-ground.js'
 import type { MailRoutes } from './mail-routes.js'
 import type { Shard } from './shard.js'
+import { staleReceipt } from './stale-receipt.js'
 
 /** The queues, topics and logs of a group of shards. */
 export class GroupMail implements ShardMail, PartGround {
@@ -75,6 +76,7 @@ export class GroupMail implements ShardMail, PartGround {
   place(operation: MailOperation): { shard: string | undefined; operation: MailOperation } {
     if (operation.type === 'ack') {
       const { shard, receipt } = operation.receipt as GroupReceipt
+      if (!this.has(shard)) throw staleReceipt()
       return { shard, operation: { type: 'ack', receipt } }
     }
     if (operation.type === 'publish') {

@@ -1,4 +1,4 @@
-import { SiltstoneError } from '../bytes/errors.js'
+import { randomUUID } from 'node:crypto'
 import type { DurableLog, ReadLogOptions } from '../queue/durable-log.js'
 import type { NackOptions } from '../queue/mailbox.js'
 import type { Message } from '../queue/message.js'
@@ -24,34 +24,44 @@ import type {
   TopicPart,
   Waiting,
 } from './mail.js'
+import { staleReceipt } from './stale-receipt.js'
 
 type Bytes = Uint8Array
 
 // Receipts of messages that are done with are forgotten once there are so many, and again when there are twice as many.
 const FEWEST_SWEPT = 1024
 
+/** A receipt as it leaves: numbers begin anew when a shard is opened, so one from before is told from one of now. */
+interface NumberedReceipt {
+  readonly opening: string
+  readonly number: number
+}
+
 /** Which number stands for which delivery, for as long as it lasts. */
 class Receipts {
+  private readonly opening = randomUUID()
   private readonly messages = new Map<number, Message>()
   private last = 0
   private sweepAt = FEWEST_SWEPT
 
-  add(message: Message): number {
+  add(message: Message): NumberedReceipt {
     if (this.messages.size >= this.sweepAt) {
-      for (const [receipt, each] of this.messages) if (each.isSettled) this.messages.delete(receipt)
+      for (const [number, each] of this.messages) if (each.isSettled) this.messages.delete(number)
       this.sweepAt = Math.max(FEWEST_SWEPT, this.messages.size * 2)
     }
     this.messages.set(++this.last, message)
-    return this.last
+    return { opening: this.opening, number: this.last }
+  }
+
+  find(receipt: Receipt): Message | undefined {
+    const { opening, number } = receipt as NumberedReceipt
+    return opening === this.opening ? this.messages.get(number) : undefined
   }
 
   of(receipt: Receipt): Message {
-    const message = this.messages.get(receipt as number)
-    if (message !== undefined) return message
-    throw new SiltstoneError(
-      'SILT_STALE_RECEIPT',
-      'The message is not held under this receipt any more: it was settled, or its visibility timeout ended',
-    )
+    const message = this.find(receipt)
+    if (message === undefined) throw staleReceipt()
+    return message
   }
 }
 
@@ -125,7 +135,8 @@ class LocalDeliveries implements Deliveries {
   }
 
   async ack(receipts: readonly Receipt[], options: WriteOptions): Promise<void> {
-    await Promise.all(receipts.map((receipt) => this.receipts.of(receipt).ack(options)))
+    const messages = receipts.map((receipt) => this.receipts.of(receipt))
+    await Promise.all(messages.map((message) => message.ack(options)))
   }
 
   async nack(receipt: Receipt, options: NackOptions): Promise<void> {
@@ -137,11 +148,11 @@ class LocalDeliveries implements Deliveries {
   }
 
   release(receipts: readonly Receipt[]): void {
-    for (const receipt of receipts) this.receipts.of(receipt).release()
+    for (const receipt of receipts) this.receipts.find(receipt)?.release()
   }
 }
 
-function handed(message: Message, receipt: number): HandedMessage {
+function handed(message: Message, receipt: Receipt): HandedMessage {
   const { id, body, headers, group, priority, attempts, sentAt, fence, deadLetter } = message
   const { offset } = message as { offset?: number }
   return { receipt, id, body, headers, group, priority, attempts, sentAt, fence, deadLetter, offset }

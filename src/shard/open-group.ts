@@ -221,7 +221,7 @@ async function assemble(
             ? { space: frontier.space, upTo: frontier.upTo === null ? undefined : read(frontier.upTo) }
             : undefined,
         )
-  const group = new ShardGroup(ownership, shards, new MailRoutes(directory), {
+  const group = new ShardGroup(layout.store, ownership, shards, new MailRoutes(directory), {
     checkpoint: (target) => directory.checkpoint(target),
     verify: () => directory.verify(),
     onEmptied: (name, shard) => rebalancer.dropEmptied(name, shard),

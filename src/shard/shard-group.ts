@@ -73,9 +73,17 @@ export class ShardGroup extends GroupReads implements Shard {
   private readonly hooks: CloseHooks
   private closing: Promise<void> | undefined
   readonly mail: GroupMail
+  readonly storeId: string
 
-  constructor(ownership: Ownership, shards: ReadonlyMap<string, Shard>, routes: MailRoutes, hooks: CloseHooks) {
+  constructor(
+    storeId: string,
+    ownership: Ownership,
+    shards: ReadonlyMap<string, Shard>,
+    routes: MailRoutes,
+    hooks: CloseHooks,
+  ) {
     super()
+    this.storeId = storeId
     this.mail = new GroupMail(routes, {
       placement: () => this.owned.placement,
       names: () => this.names(),

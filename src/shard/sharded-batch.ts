@@ -2,6 +2,7 @@ import { invalid, SiltstoneError } from '../bytes/errors.js'
 import { describe } from '../store/encoding.js'
 import type { MailOperation } from './mail.js'
 import type { ShardOperation } from './shard.js'
+import type { MessageHome } from './sharded-message.js'
 import type { ShardedWriteOptions, ShardedWriteTarget } from './sharded-write-target.js'
 
 /** A keyspace by its handle or its name. */
@@ -27,7 +28,7 @@ export type ShardedTarget<T = any, Options = any> = {
 /** A message that was received from a queue of the store. */
 export interface ShardedReceipt {
   /** @internal */
-  mailOfAck(home: unknown): MailOperation
+  mailOfAck(home: MessageHome): MailOperation
 }
 
 /** What a batch consists of. */
@@ -67,7 +68,7 @@ function sendOf(keyspace: { group: unknown }, target: ShardedTarget, body: unkno
   throw invalid(`A message is sent to a queue or a topic of the sharded store, not to ${describe(target)}`)
 }
 
-function ackOf(keyspace: { group: unknown }, message: ShardedReceipt): MailOperation {
+function ackOf(keyspace: { group: MessageHome }, message: ShardedReceipt): MailOperation {
   if (typeof message?.mailOfAck === 'function') return message.mailOfAck(keyspace.group)
   throw invalid(`What is acknowledged is a message that was received here, not ${describe(message)}`)
 }

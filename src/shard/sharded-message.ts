@@ -1,8 +1,15 @@
-import { invalid } from '../bytes/errors.js'
+import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { NackOptions } from '../queue/mailbox.js'
 import type { DeadLetter } from '../queue/message-format.js'
+import { describe } from '../store/encoding.js'
 import type { WriteOptions } from '../store/write-target.js'
 import type { Deliveries, HandedMessage, MailOperation, Receipt } from './mail.js'
+
+/** The store of a message. */
+export interface MessageHome {
+  /** The id of the sharded store, the same at every opening. */
+  readonly storeId: string
+}
 
 /** A message that was received from a queue or a topic over shards; `Message` of a single store, with the same methods. */
 export class ShardedMessage<T = unknown> {
@@ -29,11 +36,11 @@ export class ShardedMessage<T = unknown> {
   /** @internal */
   readonly receipt: Receipt
   private readonly source: Deliveries
-  private readonly home: unknown
+  private readonly home: MessageHome
   private settled = false
 
   /** @internal Messages come from `receive` and `consume`. */
-  constructor(source: Deliveries, home: unknown, handed: HandedMessage, body: T) {
+  constructor(source: Deliveries, home: MessageHome, handed: HandedMessage, body: T) {
     const { id, headers, group, priority, attempts, sentAt, fence, deadLetter, offset, receipt } = handed
     this.id = id
     this.body = body
@@ -82,9 +89,37 @@ export class ShardedMessage<T = unknown> {
     this.settled = true
   }
 
+  /** Throws where it was received from another store, or before this one was opened again. */
+  private checkHome(home: MessageHome): void {
+    if (home === this.home) return
+    if (home.storeId !== this.home.storeId) {
+      throw invalid('A message is settled in the store that it was received from, and this one is of another store')
+    }
+    throw new SiltstoneError(
+      'SILT_STALE_RECEIPT',
+      'This message was received before the store was opened again, and closing gave it back; receive it again to settle it',
+    )
+  }
+
+  /** Its receipt, for what it was received from. @internal */
+  receiptFor(source: Deliveries, home: MessageHome, name: string): Receipt {
+    this.checkHome(home)
+    if (source === this.source) return this.receipt
+    throw invalid(`A message of another queue or topic cannot be settled with '${name}'; settle it itself`)
+  }
+
   /** @internal */
-  mailOfAck(home: unknown): MailOperation {
-    if (home !== this.home) throw invalid('A batch takes messages of its own store only')
+  mailOfAck(home: MessageHome): MailOperation {
+    this.checkHome(home)
     return { type: 'ack', receipt: this.receipt }
   }
+}
+
+/** The receipts of messages that were received from one place; throws where one was not. @internal */
+export function receiptsOf(messages: unknown, source: Deliveries, home: MessageHome, name: string): Receipt[] {
+  if (!Array.isArray(messages)) throw invalid(`ackMany takes an array of messages, not ${describe(messages)}`)
+  return messages.map((message) => {
+    if (message instanceof ShardedMessage) return message.receiptFor(source, home, name)
+    throw invalid(`What is settled is a message that was received from '${name}', not ${describe(message)}`)
+  })
 }

@@ -11,7 +11,7 @@ import { keepAlive } from '../store/keep-alive.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { nextCall } from './group-wait.js'
 import type { Deliveries, HandedMessage, MailOperation, QueuePart, SentMessage } from './mail.js'
-import { ShardedMessage } from './sharded-message.js'
+import { type MessageHome, receiptsOf, ShardedMessage } from './sharded-message.js'
 import { ShardedWorker } from './sharded-worker.js'
 
 /** What sending to a queue over shards takes. */
@@ -23,7 +23,7 @@ export interface ShardedSendOptions extends MessageOptions, WriteOptions {
 /** What queues, topics and logs need of their store. */
 export interface MailHome {
   /** Whose they are. */
-  readonly group: object
+  readonly group: MessageHome
   readonly clock: Clock
   readonly sync: boolean
 }
@@ -126,10 +126,8 @@ export class ShardedQueue<T = unknown> {
     messages: readonly ShardedMessage<T>[],
     options: WriteOptions & { atomic?: boolean } = {},
   ): Promise<void> {
-    await this.part.ack(
-      messages.map(({ receipt }) => receipt),
-      { sync: this.home.sync, ...options },
-    )
+    const receipts = receiptsOf(messages, this.part, this.home.group, this.name)
+    await this.part.ack(receipts, { sync: this.home.sync, ...options })
     for (const message of messages) message.settle()
   }
 

@@ -19,6 +19,7 @@ import type {
   TopicPart,
   Waiting,
 } from './mail.js'
+import { staleReceipt } from './stale-receipt.js'
 import type { ThreadClient } from './thread-client.js'
 
 /** Something of the mail in the shard's thread, by its number there. */
@@ -139,6 +140,25 @@ class ThreadTopic extends ThreadObject implements TopicPart {
 }
 
 class ThreadSubscription extends ThreadDeliveries implements SubscriptionPart {
+  private isClosed = false
+
+  // Closing has given back what was held, and the thread has forgotten the subscription.
+
+  override async ack(receipts: readonly Receipt[], options: WriteOptions): Promise<void> {
+    if (this.isClosed) throw staleReceipt()
+    await super.ack(receipts, options)
+  }
+
+  override async nack(receipt: Receipt, options: NackOptions): Promise<void> {
+    if (this.isClosed) throw staleReceipt()
+    await super.nack(receipt, options)
+  }
+
+  override async extend(receipt: Receipt, ms: number): Promise<void> {
+    if (this.isClosed) throw staleReceipt()
+    await super.extend(receipt, ms)
+  }
+
   lag(): number {
     return this.client.callSync(this.object, 'lag', [])
   }
@@ -148,6 +168,7 @@ class ThreadSubscription extends ThreadDeliveries implements SubscriptionPart {
   }
 
   close(): Promise<void> {
+    this.isClosed = true
     return this.client.call(this.object, 'close', [])
   }
 }

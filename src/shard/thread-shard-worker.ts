@@ -1,4 +1,5 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { SiltstoneError } from '../bytes/errors.js'
 import { open } from '../queue/messaging-database.js'
 import { LocalShard } from './local-shard.js'
 import {
@@ -41,8 +42,10 @@ function answer(reply: ThreadAnswer, urgent: boolean | undefined): void {
 function carryOut({ id, object, method, args, makes, urgent }: ThreadCall): void {
   try {
     const target = objects.get(object)
-    if (target === undefined || 'failure' in target) throw errorOf((target as { failure: ThreadFailure }).failure)
-    const value = (target as Methods)[method]!(...args)
+    if (target === undefined)
+      throw new SiltstoneError('SILT_NOT_OPEN', 'What this call is for was closed; open it again')
+    if ('failure' in target) throw errorOf((target as { failure: ThreadFailure }).failure)
+    const value = target[method]!(...args)
     if (method === 'close' && object !== SHARD_OBJECT) objects.delete(object)
     if (makes !== undefined) objects.set(makes, value as Methods)
     else if (value instanceof Promise) {

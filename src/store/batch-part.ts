@@ -1,3 +1,4 @@
+import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { CommitOutcome } from './commit-pipeline.js'
 import type { Engine } from './engine.js'
 import type { RecordWriter } from './record-writer.js'
@@ -43,6 +44,18 @@ export interface MessageTarget<T, Options = MessageOptions> {
 export interface Acknowledgeable {
   /** @internal */
   partOfAck(): BatchPart
+}
+
+/** Throws where a message was received from another store, or before this one was opened again. */
+export function checkReceivedFrom(engine: Engine, source: Engine): void {
+  if (source === engine) return
+  if (source.forest.storeId !== engine.forest.storeId) {
+    throw invalid('A message is settled in the store that it was received from, and this one is of another store')
+  }
+  throw new SiltstoneError(
+    'SILT_STALE_RECEIPT',
+    'This message was received before the store was opened again, and closing gave it back; receive it again to settle it',
+  )
 }
 
 /** The outcome of several parts: told in order of what was committed, and in reverse of what has to be taken back. */

@@ -3,6 +3,7 @@ import type { KeyRange } from '../tree/key-range.js'
 import {
   type Acknowledgeable,
   type BatchPart,
+  checkReceivedFrom,
   encodeParts,
   type MessageOptions,
   type MessageTarget,
@@ -10,6 +11,7 @@ import {
 } from './batch-part.js'
 import { isEmptyRange, ownedRange, type RangeOptions, resolveRange } from './bounds.js'
 import { describe } from './encoding.js'
+import type { Engine } from './engine.js'
 import {
   checkSizes,
   clearByteBound,
@@ -177,7 +179,7 @@ export function writeOperations<K, V>(
     else if (operation?.type === 'clear') pending.clear(target.state, clearedBy(target, operation))
     else if (operation?.type === 'send')
       pending.join(keyspace as never, sendPart(operation.queue, operation.body, operation.options))
-    else if (operation?.type === 'ack') pending.join(keyspace as never, ackPart(operation.message))
+    else if (operation?.type === 'ack') pending.join(keyspace as never, ackPart(keyspace.engine, operation.message))
     else {
       const known = "'put', 'del', 'clear', 'send' or 'ack'"
       throw invalid(`Operation ${i} of the batch must have type ${known}, not ${describe(operation)}`)
@@ -206,9 +208,13 @@ function sendPart<T, O>(target: MessageTarget<T, O>, body: T, options: O | undef
   throw invalid(`A message is sent to a queue or a topic, not to ${describe(target)}`)
 }
 
-function ackPart(message: Acknowledgeable): BatchPart {
-  if (typeof message?.partOfAck === 'function') return message.partOfAck()
-  throw invalid(`What is acknowledged is a message that was received, not ${describe(message)}`)
+function ackPart(engine: Engine, message: Acknowledgeable): BatchPart {
+  if (typeof message?.partOfAck !== 'function') {
+    throw invalid(`What is acknowledged is a message that was received, not ${describe(message)}`)
+  }
+  const part = message.partOfAck()
+  checkReceivedFrom(engine, part.engine)
+  return part
 }
 
 function targetOf<K, V>(keyspace: WriteTarget<K, V>, reference: unknown): WriteTarget<unknown, unknown> {
@@ -274,7 +280,7 @@ export class Batch<K, V> {
   /** Acknowledges a message when the batch is written, so that what it led to and its end are one commit. */
   ack(message: Acknowledgeable): this {
     this.checkUnwritten()
-    this.pending.join(this.keyspace as never, ackPart(message))
+    this.pending.join(this.keyspace as never, ackPart(this.keyspace.engine, message))
     return this
   }
 
