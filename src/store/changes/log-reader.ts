@@ -27,7 +27,7 @@ const NOTHING = new Uint8Array(0)
  */
 export class LogReader {
   private readonly engine: Engine
-  /** Records before it are walked over and not shown. */
+  /** Records that end here or before are walked over and not shown: the position of a commit is where its record ends. */
   private readonly from: Position
   private next: Position
   /** Whether `next` is known to be where a record begins or ends; what a user gives need not be. */
@@ -96,7 +96,11 @@ export class LogReader {
   private show(visit: RecordVisitor, bytes: Uint8Array, base: Position, start: number, end: number): void {
     this.next = base + end
     let first = start
-    while (first < end && base + first < this.from) first += getU32(bytes, first + 4)
+    while (first < end) {
+      const recordEnd = first + getU32(bytes, first + 4)
+      if (base + recordEnd > this.from) break
+      first = recordEnd
+    }
     if (first < end) visit(bytes, base, first, end)
   }
 }
