@@ -54,7 +54,9 @@ class Group {
     })
   }
 
+  /** Its records can be read from here on. */
   commit(): void {
+    this.isVisible = true
     for (const outcome of this.outcomes) outcome.committed()
   }
 
@@ -62,8 +64,9 @@ class Group {
     this.resolve()
   }
 
+  /** What is visible stays so; its writers hear that it may not be on disk. */
   reject(error: unknown): void {
-    for (const outcome of this.outcomes.toReversed()) outcome.refused(error)
+    if (!this.isVisible) for (const outcome of this.outcomes.toReversed()) outcome.refused(error)
     this.fail(error)
   }
 }
@@ -86,12 +89,19 @@ export class CommitPipeline {
   private readonly listeners: CommitListeners
   /** Encoded, not yet written. */
   private gathering: Group | undefined
-  /** Written, waiting for the disk. */
+  /**
+   * Written, waiting for the disk: set for as long as its sync is on its way, though a drain may have made it visible meanwhile. So there
+   * is one sync at a time off this thread, and whatever its error says is known before anything behind it is written.
+   */
   private syncing: Group | undefined
+  /** Synced on this thread while that one was on its way: they are acknowledged with it. */
+  private held: Group[] = []
   /** Visible, and to be heard of later. */
   private delayed: Group[] = []
   private scheduled = false
   private refusal: SiltstoneError | undefined
+  /** What the disk broke its promise with. */
+  private failure: SiltstoneError | undefined
   /** Everything before this position is visible. */
   visible: Position
   readonly commitLatency = new Latency()
@@ -124,6 +134,11 @@ export class CommitPipeline {
   /** Whether no write is taken any more. */
   get isRefusing(): boolean {
     return this.refusal !== undefined
+  }
+
+  /** Whether the disk has broken a promise, so that nothing more is written, not even the end of a session. */
+  get hasFailed(): boolean {
+    return this.failure !== undefined
   }
 
   /** Throws what writes are refused with, if they are. */
@@ -191,8 +206,10 @@ export class CommitPipeline {
   }
 
   private gather(payloadEnd: number, operationCount: number): Group {
-    this.gathering ??= new Group(this.log.active.end, this.measuringFrom())
+    const start = this.log.active.end
+    // It throws where the record is not what was promised, and then nothing was gathered.
     this.log.endRecord(payloadEnd, operationCount)
+    this.gathering ??= new Group(start, this.measuringFrom())
     this.gathering.end = payloadEnd
     return this.gathering
   }
@@ -254,11 +271,15 @@ export class CommitPipeline {
 
   /** Most errors refuse the group that they befall alone; one that says that the disk is not to be trusted ends all writing. */
   private heeded(error: unknown): unknown {
-    if (error instanceof SiltstoneError && error.code === 'SILT_FAILED') {
-      this.refuse(error)
-      this.target.fail(error)
-    }
+    if (error instanceof SiltstoneError && error.code === 'SILT_FAILED') this.fail(error)
     return error
+  }
+
+  private fail(error: SiltstoneError): void {
+    this.refuse(error)
+    if (this.failure !== undefined) return
+    this.failure = error
+    this.target.fail(error)
   }
 
   private syncThenSettle(group: Group): void {
@@ -267,83 +288,105 @@ export class CommitPipeline {
     this.log.sync().then(
       () => {
         this.syncLatency.record(performance.now() - startedAt)
-        // A drain may have finished the job meanwhile.
-        if (this.syncing !== group) return
-        this.syncing = undefined
-        this.settle(group)
-        if (this.gathering !== undefined && !this.scheduled) this.onTurnEnd()
+        // A sync on this thread may have failed meanwhile.
+        if (this.syncing === group) this.onSynced(group)
       },
       // Even if a drain has synced the group meanwhile: the kernel tells of an error once, to whoever asks first.
-      (error) => this.failSync(group, error),
+      (error) => this.failSync(error),
     )
   }
 
-  /** Finishes everything that was issued, on this thread. Throws what the last group failed with, if `mustSucceed`. */
+  private onSynced(group: Group): void {
+    this.syncing = undefined
+    const { held } = this
+    this.held = []
+    if (!group.isVisible) this.show(group)
+    this.acknowledge(group)
+    for (const each of held) this.acknowledge(each)
+    if (this.gathering !== undefined && !this.scheduled) this.onTurnEnd()
+  }
+
+  /** Makes everything that was issued visible, on this thread. Throws what the last group failed with, if `mustSucceed`. */
   drain(mustSucceed: boolean): void {
     const { syncing } = this
-    if (syncing !== undefined) {
-      if (!this.syncHere(syncing)) throw this.refusal!
-      this.syncing = undefined
-      this.settle(syncing)
+    if (syncing !== undefined && !syncing.isVisible) {
+      if (!this.syncHere()) throw this.failure!
+      this.show(syncing)
     }
     const group = this.gathering
     if (group === undefined) return
-    this.gathering = undefined
     try {
       this.writePending()
     } catch (error) {
+      this.gathering = undefined
       group.reject(error)
       if (mustSucceed) throw error
       return
     }
-    if (group.sync && !this.syncHere(group)) throw this.refusal!
-    this.settle(group)
+    if (group.sync && !this.syncHere()) throw this.failure!
+    this.gathering = undefined
+    this.show(group)
+    // The sync that is on its way may be the one that is told of an error.
+    if (group.sync && syncing !== undefined) this.held.push(group)
+    else this.acknowledge(group)
   }
 
-  private syncHere(group: Group): boolean {
+  private syncHere(): boolean {
     const startedAt = performance.now()
     try {
       this.log.syncSync()
       this.syncLatency.record(performance.now() - startedAt)
       return true
     } catch (error) {
-      this.failSync(group, error)
+      this.failSync(error)
       return false
     }
   }
 
-  /** What the disk could not promise is not retried: after a failed fsync the kernel forgets which pages were dirty. */
-  private failSync(group: Group, cause: unknown): void {
+  /**
+   * What the disk could not promise is not retried: after a failed fsync the kernel forgets which pages were dirty. Every group that was
+   * not acknowledged is refused, whichever sync it was that failed.
+   */
+  private failSync(cause: unknown): void {
     const error = new SiltstoneError(
       'SILT_FAILED',
       'The disk failed to sync the commit log, so it is not known what of it is safe. Reading goes on; close the store, check the disk and open it again to write',
       { cause, file: this.log.active.path },
     )
-    this.refuse(error)
-    const { gathering } = this
-    this.gathering = undefined
+    const { syncing, held, gathering } = this
     this.syncing = undefined
+    this.held = []
+    this.gathering = undefined
+    this.fail(error)
     // What is visible stays; what never became visible must not come back with the next opening.
-    if (group.isVisible) this.log.dropPending()
-    else this.cutBack(group.start)
+    const unseen = syncing?.isVisible === false ? syncing : gathering
+    if (unseen !== undefined) this.cutBack(unseen.start)
     gathering?.reject(error)
-    group.reject(error)
-    this.target.fail(error)
+    for (const each of held.reverse()) each.reject(error)
+    syncing?.reject(error)
   }
 
   private cutBack(offset: number): void {
     try {
-      this.log.cutBackTo(offset)
+      if (offset < this.log.active.written) this.log.cutBackTo(offset)
+      else this.log.dropPending()
     } catch {
       // The file keeps bytes that were refused; the error already says that the disk is not to be trusted.
     }
   }
 
   private settle(group: Group): void {
+    this.show(group)
+    this.acknowledge(group)
+  }
+
+  private show(group: Group): void {
     this.publish(group.start, group.end)
-    group.isVisible = true
     this.measureCommit(group.measuredFrom)
     group.commit()
+  }
+
+  private acknowledge(group: Group): void {
     if (group.delayMs === 0) group.acknowledge()
     else this.delay(group)
   }

@@ -421,7 +421,7 @@ export class Engine {
     assert(this.closedWith === undefined, 'an engine is closed once')
     const { pipelineInUse: pipeline, log } = this
     this.closedWith = new SiltstoneError('SILT_NOT_OPEN', 'The store is closed; open it again to use it')
-    const hasFailed = pipeline?.isRefusing ?? false
+    const wasRefusing = pipeline?.isRefusing ?? false
     pipeline?.refuse(this.closedWith)
     for (const scan of this.scans) scan.close()
     if (this.slowReads > 0) {
@@ -433,6 +433,7 @@ export class Engine {
     try {
       if (pipeline !== undefined && log !== undefined) {
         await pipeline.settled()
+        const hasFailed = wasRefusing || pipeline.hasFailed
         // A sync that succeeds after one that failed proves nothing: the next opening treats the store like one that crashed.
         if (!hasFailed && log.needsSync) await log.sync()
         await this.forest.close(hasFailed ? undefined : { segment: log.active.number, end: log.end })
