@@ -165,6 +165,11 @@ export function fullTotal(total: number, near: number): number {
   return near + difference - TWO_48 / 2
 }
 
+/** When a message was sent. */
+export function sentAtOf(message: Uint8Array): number {
+  return getU48(message, SENT_AT_OFFSET)
+}
+
 const varint = new VarintReader()
 
 /** A stored message, taken apart but not decoded. */

@@ -15,7 +15,7 @@ import { getKeyU16, getKeyU32, getKeyU64, putKeyU16, putKeyU32, putKeyU64 } from
  *   kind           rest                         value
  *   0 name         'queue:payments' in UTF-8    number of the owner as text; the owner in the key is 0
  *   1 meter                                     see meter.ts
- *   2 rules                                     JSON
+ *   2 rules                                     JSON; of a topic its retention, see stored-run.ts
  *   3 entry        lane u16, offset u64         see entry.ts: a message that was handed out, or passed over
  *   4 scheduled    due u64 ms, number u64       see aside.ts: a message that waits for its time
  *   5 retry        due u64 ms, number u64       the same for one that failed

@@ -2,11 +2,13 @@ import { getU64, putU64 } from '../bytes/integers.js'
 import type { Change, Ledger } from './change.js'
 import { MessageLog } from './message-log.js'
 import type { Office } from './office.js'
-import { KIND_METER, stateKey } from './state-keys.js'
+import type { Retention } from './retention.js'
+import { KIND_METER, KIND_RULES, stateKey } from './state-keys.js'
 
 /*
  * The run of messages of a log or a topic, and what is remembered of it: 24 bytes under its meter key (state-keys.ts), written when
- * the trim point moves. Little-endian, never to change within format version 1.
+ * the trim point moves. Little-endian, never to change within format version 1. Of a topic also the retention that it was given, as JSON
+ * { age?, bytes?, count? } under its rules key, written when it is given.
  *
  *   0         8         16
  *   +---------+---------+--------------+
@@ -17,7 +19,7 @@ import { KIND_METER, stateKey } from './state-keys.js'
 
 const RECORD_BYTES = 24
 /** Room that the record and the name take at most, besides the name's length. */
-const RECORD_BYTE_BOUND = 256
+const RECORD_BYTE_BOUND = 512
 
 export class StoredRun implements Ledger {
   readonly name: string
@@ -27,6 +29,8 @@ export class StoredRun implements Ledger {
   private readonly kind: 'log' | 'topic'
   private recorded = false
   private firstIssued = 0
+  private kept: Retention = {}
+  private isKeptRecorded = true
   /** Ends whoever follows it. */
   readonly closing = new AbortController()
 
@@ -36,6 +40,8 @@ export class StoredRun implements Ledger {
     this.name = name
     this.number = number
     this.log = new MessageLog(post.engine, `${kind}/${number}`)
+    const retention = post.reader.get(stateKey(number, KIND_RULES))
+    if (retention !== undefined) this.kept = JSON.parse(Buffer.from(retention).toString()) as Retention
     const bytes = post.reader.get(stateKey(number, KIND_METER))
     if (bytes === undefined) return
     this.recorded = true
@@ -49,6 +55,28 @@ export class StoredRun implements Ledger {
     return this.firstIssued
   }
 
+  /** How much of it is kept, as it was given last. */
+  get retention(): Retention {
+    return this.kept
+  }
+
+  /** It is written down with the next commit. */
+  set retention(retention: Retention) {
+    this.kept = retention
+    this.isKeptRecorded = false
+  }
+
+  /** Whether what was given stands in the store, or is on its way there. */
+  get isRetentionRecorded(): boolean {
+    return this.isKeptRecorded
+  }
+
+  /** It was not given, after all. */
+  takeBackRetention(before: Retention, wasRecorded: boolean): void {
+    this.kept = before
+    this.isKeptRecorded = wasRecorded
+  }
+
   /** Room that `touch` takes in a record. */
   get figuresByteBound(): number {
     return RECORD_BYTE_BOUND + this.name.length * 6 + this.post.creationByteBound + this.log.creationByteBound
@@ -56,7 +84,7 @@ export class StoredRun implements Ledger {
 
   /** Appends a message; the first one also writes down the name. */
   append(change: Change, message: Uint8Array): number {
-    if (!this.recorded) change.touch(this)
+    if (!this.recorded || !this.isKeptRecorded) change.touch(this)
     return this.log.append(change, message)
   }
 
@@ -83,6 +111,13 @@ export class StoredRun implements Ledger {
   writeFigures(change: Change): void {
     if (!this.recorded) this.post.recordName(change, this.kind, this.name, this.number)
     this.recorded = true
+    if (!this.isKeptRecorded) {
+      this.isKeptRecorded = true
+      change.onRefused(() => {
+        this.isKeptRecorded = false
+      })
+      change.record.put(this.post.state, stateKey(this.number, KIND_RULES), JSON.stringify(this.kept))
+    }
     const bytes = new Uint8Array(RECORD_BYTES)
     putU64(bytes, 0, this.firstIssued)
     putU64(bytes, 8, this.log.next)

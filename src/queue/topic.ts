@@ -2,34 +2,26 @@ import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { BatchPart, MessageTarget } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
 import { checkName, checkWellFormed } from '../store/name.js'
-import { checked, flag, whole } from '../store/options.js'
+import { checked, flag } from '../store/options.js'
 import type { RecordWriter } from '../store/record-writer.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { Change, commitChange } from './change.js'
 import { keptBytes, type LogStats } from './durable-log.js'
 import { offsetAt, RunningTime } from './follower.js'
 import type { Mailbox } from './mailbox.js'
-import { encodeBody, encodeMessage, jsonOf, type StoredMessage } from './message-format.js'
+import { encodeBody, encodeMessage, jsonOf } from './message-format.js'
 import { appendByteBound } from './message-log.js'
 import type { PostOffice } from './post-office.js'
+import { checkRetention, type Retention } from './retention.js'
 import { type Backoff, changedRules, defaultRules, erased, type QueueRules, ruleChecks } from './rules.js'
 import { ownerRange } from './state-keys.js'
 import type { StoredRun } from './stored-run.js'
 import { type From, Subscription, type SubscriptionReading, type TopicMessage } from './subscription.js'
-
-/** How much of a topic is kept, whoever has read it; without any, all of it is. */
-export interface Retention {
-  /** Milliseconds. */
-  age?: number
-  /** Of the messages. */
-  bytes?: number
-  /** Messages. */
-  count?: number
-}
+import { TopicRetention } from './topic-retention.js'
 
 /** What `db.topic(name, …)` takes. */
 export interface TopicOptions {
-  /** How much is kept; left out, it stays what it is. */
+  /** How much is kept, stored with the topic at once; left out, it stays what it is. */
   retention?: Retention
 }
 
@@ -51,14 +43,13 @@ export interface SubscribeOptions<T, R = T>
   backoff?: Partial<Backoff>
 }
 
-const retentionChecks = {
-  age: whole(1, Number.MAX_SAFE_INTEGER, 'milliseconds'),
-  bytes: whole(0, Number.MAX_SAFE_INTEGER, 'bytes'),
-  count: whole(0, Number.MAX_SAFE_INTEGER, 'messages'),
+const topicChecks = { retention: checkRetention }
+
+/** The options of `db.topic`, checked. @internal */
+export function checkTopicOptions(options: object): TopicOptions {
+  return checked(options, topicChecks, 'topic') as TopicOptions
 }
-const topicChecks = {
-  retention: (value: unknown) => checked(value as object, retentionChecks, 'retention'),
-}
+
 const text = (value: unknown, name: string): unknown => {
   if (typeof value !== 'string' || value.length > 1024) {
     throw invalid(`Option ${name} must be a text of at most 1024 characters, not ${describe(value)}`)
@@ -114,8 +105,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   private readonly post: PostOffice
   private readonly time: RunningTime
   private readonly subscriptions = new Set<Subscription<never>>()
-  private retention: Retention
-  private cancelAging: (() => void) | undefined
+  private readonly retention: TopicRetention
 
   /** @internal Topics come from `db.topic()`. */
   constructor(post: PostOffice, run: StoredRun, options: TopicOptions) {
@@ -123,16 +113,15 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     this.post = post
     this.name = run.name
     this.time = new RunningTime(run)
-    this.retention = {}
+    this.retention = new TopicRetention(run)
+    this.retention.age()
     this.configure(options)
   }
 
   /** Another retention than before. @internal */
   configure(options: TopicOptions): void {
-    const { retention } = checked(options, topicChecks, 'topic') as TopicOptions
-    if (retention === undefined) return
-    this.retention = retention
-    this.age()
+    const { retention } = checkTopicOptions(options)
+    if (retention !== undefined) this.retention.set(retention)
   }
 
   /** Appends a message for all subscriptions. Returns its offset. */
@@ -236,8 +225,13 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
       byteBound: this.byteBound(messages),
       encode: (record: RecordWriter) => {
         change = new Change(record)
-        this.append(change, messages)
-        change.finish()
+        try {
+          this.append(change, messages)
+          change.finish()
+        } catch (error) {
+          change.refused()
+          throw error
+        }
       },
       committed: () => change!.committed(),
       refused: () => change!.refused(),
@@ -263,12 +257,13 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   }
 
   private append(change: Change, messages: readonly Uint8Array[]): number[] {
-    const { run } = this
-    const offsets = messages.map((message) => run.append(change, message))
-    const first = this.firstKept()
-    if (first > run.first) run.trim(change, first)
-    // Aging reads, and nothing that could fail belongs into a commit.
-    change.onCommitted(() => queueMicrotask(() => this.armAging()))
+    const { run, retention } = this
+    const offsets = messages.map((message) => {
+      const offset = run.append(change, message)
+      retention.appended(change, message)
+      return offset
+    })
+    retention.trim(change)
     return offsets
   }
 
@@ -290,68 +285,6 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   private fullName(name: string): string {
     return `${this.name}/${name}`
   }
-
-  // Retention.
-
-  /** The first offset that retention leaves, what is being published counted. */
-  private firstKept(): number {
-    const { log, first: now } = this.run
-    const { age, bytes, count } = this.retention
-    let first = now
-    if (count !== undefined) first = Math.max(first, log.next - count)
-    const oldest = age === undefined ? Number.NEGATIVE_INFINITY : this.post.clock.now() - age
-    if (age === undefined && bytes === undefined) return first
-    // Each message is looked at once, when it goes.
-    for (; first < log.visible; first++) {
-      const message = log.at(first)
-      if (message === undefined) continue
-      const isTooMuch = bytes !== undefined && log.totalBytes - (log.totalOf(message) - message.size) > bytes
-      if (!isTooMuch && message.sentAt > oldest) break
-    }
-    return first
-  }
-
-  /** Takes away what is too old, and looks again when the next one is. */
-  private age(): void {
-    this.cancelAging?.()
-    this.cancelAging = undefined
-    const { run, post } = this
-    if (!post.isWritable || run.closing.signal.aborted) return
-    const first = this.firstKept()
-    if (first > run.first) {
-      try {
-        commitChange(post.engine, run.figuresByteBound, false, (change) => run.trim(change, first)).catch(() => {})
-      } catch {
-        // No write is taken now; the next message that is published trims as well.
-      }
-    }
-    this.armAging()
-  }
-
-  private firstMessage(): StoredMessage | undefined {
-    const { log, first } = this.run
-    try {
-      return first < log.visible ? log.at(first) : undefined
-    } catch {
-      // A disk that cannot be read now: the next message that is published looks again.
-      return undefined
-    }
-  }
-
-  private armAging(): void {
-    const { age } = this.retention
-    const { closing } = this.run
-    if (age === undefined || this.cancelAging !== undefined || closing.signal.aborted) return
-    const message = this.firstMessage()
-    if (message === undefined) return
-    const due = message.sentAt + age - this.post.clock.now()
-    const cancel = this.post.clock.after(Math.max(1, due), () => this.age())
-    closing.signal.addEventListener('abort', cancel, { once: true })
-    this.cancelAging = () => {
-      cancel()
-      closing.signal.removeEventListener('abort', cancel)
-    }
-  }
 }
 
-export type { TopicMessage }
+export type { Retention, TopicMessage }
