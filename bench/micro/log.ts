@@ -14,6 +14,7 @@ import { RECORD_HEADER_BYTES, sealRecord, soundRecordLength } from '../../src/lo
 import type { Segment } from '../../src/log/segment.js'
 import type { Suites } from './suites.js'
 
+const FRAME = { tag: 1, seed: 7 }
 const RECORD_BYTES = 140
 const PAYLOAD_BYTES = RECORD_BYTES - RECORD_HEADER_BYTES
 const SEGMENT_BYTES = 16 << 20
@@ -70,15 +71,15 @@ export const suites: Suites = async function* () {
 
   const record = new Uint8Array(new SharedArrayBuffer(RECORD_BYTES)).fill(7)
   const view = new DataView(record.buffer)
-  sealRecord(view, 0, RECORD_BYTES, 1, 1, 80, 0)
+  sealRecord(view, 0, RECORD_BYTES, FRAME, 1, 80, 0)
 
   yield await b.suite(
     `a record of ${RECORD_BYTES} bytes`,
     b.add('seal', () => {
-      sealRecord(view, 0, RECORD_BYTES, 1, 1, 80, 0)
+      sealRecord(view, 0, RECORD_BYTES, FRAME, 1, 80, 0)
     }),
     b.add('check', () => {
-      soundRecordLength(record, 0, RECORD_BYTES, 1, 80)
+      soundRecordLength(record, 0, RECORD_BYTES, FRAME, 80)
     }),
     b.add('append in memory', () => inMemory.append()),
     b.add('append on disk', () => onDisk.append()),

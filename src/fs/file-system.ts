@@ -79,6 +79,11 @@ export interface FileSystem {
    * tells. May miss changes, and never keeps the process alive.
    */
   watch?(directory: string, onChange: () => void): () => void
+  /**
+   * Fills an array with random bytes, for ids and salts of files. Absent where the system's own are to be taken; with its own, a test
+   * gets the same files from the same seed.
+   */
+  randomSync?(target: Uint8Array): void
   /** Takes the lock of a directory, or throws `SILT_LOCKED` with the holder's pid. */
   lock(directory: string): Promise<FileLock>
 }

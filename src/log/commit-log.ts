@@ -2,7 +2,8 @@ import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
-import { LOG_HEADER_BYTES, type LogHeader, putLogHeader } from './log-header.js'
+import { randomBytes } from '../fs/random-bytes.js'
+import { LOG_HEADER_BYTES, type LogHeaderPlan, newSalt, putLogHeader } from './log-header.js'
 import { LONGEST_RECORD_BYTES, RECORD_HEADER_BYTES, sealRecord } from './record.js'
 import { Segment } from './segment.js'
 
@@ -84,7 +85,7 @@ export class CommitLog {
     const start = current.end
     assert(payloadEnd - start > RECORD_HEADER_BYTES && operationCount > 0, 'a record holds something')
     assert(payloadEnd - start <= LONGEST_RECORD_BYTES, 'a record is shorter than 2 GiB')
-    sealRecord(current.view, start, payloadEnd, current.number, operationCount, current.base + start, this.syncedUpTo)
+    sealRecord(current.view, start, payloadEnd, current.frame, operationCount, current.base + start, this.syncedUpTo)
     current.end = payloadEnd
   }
 
@@ -287,13 +288,14 @@ export class CommitLog {
   }
 }
 
-/** Makes a segment's file. The name becomes durable with the first sync. `memory` is as large as the header's capacity. */
+/** Makes a segment's file. The name becomes durable with the first sync. `memory` is as large as the plan's capacity. */
 export function createSegment(
   fs: FileSystem,
   path: string,
-  header: LogHeader,
-  memory: Uint8Array = new Uint8Array(new SharedArrayBuffer(header.capacity)),
+  plan: LogHeaderPlan,
+  memory: Uint8Array = new Uint8Array(new SharedArrayBuffer(plan.capacity)),
 ): Segment {
+  const header = { ...plan, salt: newSalt((count) => randomBytes(fs, count)) }
   assert(memory.length === header.capacity, 'a segment is as large in memory as it may become on disk')
   putLogHeader(memory, header)
   try {

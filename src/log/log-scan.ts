@@ -1,7 +1,15 @@
 import { getU32, getU64 } from '../bytes/integers.js'
 import type { FileNumber, Position } from '../bytes/units.js'
-import { LOG_HEADER_BYTES } from './log-header.js'
-import { recordSynced, soundRecordLength } from './record.js'
+import { frameBehindDamage, LOG_HEADER_BYTES } from './log-header.js'
+import {
+  claimedRecordLength,
+  RECORD_HEADER_BYTES,
+  type RecordFrame,
+  recordCount,
+  recordSynced,
+  soundRecordLength,
+} from './record.js'
+import { RecordSearch } from './record-search.js'
 
 /** What a log file holds, from its header to its end or to its first damage. */
 export interface LogScan {
@@ -27,12 +35,13 @@ export interface LogDamage {
 }
 
 /** Walks the records of a file. Requires: `bytes` begins with the file's header. */
-export function scanLog(bytes: Uint8Array, fileBytes: number, file: FileNumber, base: Position): LogScan {
+export function scanLog(bytes: Uint8Array, fileBytes: number, frame: RecordFrame, base: Position): LogScan {
   const records: number[] = []
+  const search = new RecordSearch(bytes, fileBytes, frame, base)
   let offset = LOG_HEADER_BYTES
   let synced = 0
   for (;;) {
-    const length = soundRecordLength(bytes, offset, fileBytes, file, base + offset)
+    const length = search.lengthAt(offset)
     if (length === 0) break
     records.push(offset)
     synced = Math.max(synced, recordSynced(bytes, offset))
@@ -44,7 +53,7 @@ export function scanLog(bytes: Uint8Array, fileBytes: number, file: FileNumber, 
       ? { records, end: offset, synced, damage: { offset, bytes: 0, kind: 'rot' } }
       : { records, end: offset, synced }
   }
-  const syncedLater = highestSyncedBehind(bytes, offset + 1, fileBytes, file, base)
+  const syncedLater = highestSyncedBehind(search, bytes, offset + 1, fileBytes)
   const kind = Math.max(synced, syncedLater) > base + offset ? 'rot' : 'torn'
   return { records, end: offset, synced, damage: { offset, bytes: fileBytes - offset, kind } }
 }
@@ -54,18 +63,12 @@ function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
   return true
 }
 
-/**
- * Looks for sound records behind a damaged one. A record knows its own position, so eight bytes decide nearly always
- * whether an offset is worth a checksum.
- */
-function highestSyncedBehind(bytes: Uint8Array, from: number, fileBytes: number, file: number, base: number): number {
+/** The highest position that a sound record behind damage names as synced. */
+function highestSyncedBehind(search: RecordSearch, bytes: Uint8Array, from: number, fileBytes: number): Position {
   let highest = 0
-  let offset = from
-  while (offset < fileBytes) {
-    const plausible = getU64(bytes, offset + 16) === base + offset
-    const length = plausible ? soundRecordLength(bytes, offset, fileBytes, file, base + offset) : 0
-    if (length > 0) highest = Math.max(highest, recordSynced(bytes, offset))
-    offset += length > 0 ? length : 1
+  for (let offset = search.next(from, fileBytes); offset < fileBytes; ) {
+    highest = Math.max(highest, recordSynced(bytes, offset))
+    offset = search.next(offset + search.lengthAt(offset), fileBytes)
   }
   return highest
 }
@@ -73,13 +76,47 @@ function highestSyncedBehind(bytes: Uint8Array, from: number, fileBytes: number,
 /**
  * Whether the records of a file show that its header, unreadable now, was once on disk: a record beside it in its sector was
  * written after it, and one that names a part of the file as synced names the header too.
+ *
+ * The salt may have gone with the header, and without it no checksum can be told. Then it has to be a record in all but that, and be
+ * followed by nothing but such records to the end of the file.
  */
 export function provesHeader(bytes: Uint8Array, fileBytes: number, file: FileNumber): boolean {
-  for (let offset = LOG_HEADER_BYTES; offset < fileBytes; offset++) {
-    if (getU32(bytes, offset + 8) !== file) continue
+  const frame = frameBehindDamage(bytes.subarray(0, fileBytes), file, 'SILTLOG\n')
+  const end = endOfContent(bytes, fileBytes)
+  for (let offset = LOG_HEADER_BYTES; offset + RECORD_HEADER_BYTES < fileBytes; offset++) {
+    if (offset > LOG_HEADER_BYTES && !namesHeader(bytes, offset)) continue
     const position = getU64(bytes, offset + 16)
-    if (soundRecordLength(bytes, offset, fileBytes, file, position) === 0) continue
-    if (offset === LOG_HEADER_BYTES || recordSynced(bytes, offset) > position - offset) return true
+    if (frame !== undefined && soundRecordLength(bytes, offset, fileBytes, frame, position) > 0) return true
+    if (leadsTo(bytes, offset, end, fileBytes)) return true
   }
   return false
+}
+
+/** Whether what may be a record says that the beginning of its file was synced. */
+function namesHeader(bytes: Uint8Array, offset: number): boolean {
+  return recordSynced(bytes, offset) > getU64(bytes, offset + 16) - offset && hasPlace(bytes, offset)
+}
+
+function hasPlace(bytes: Uint8Array, offset: number): boolean {
+  const position = getU64(bytes, offset + 16)
+  return position >= offset && position <= Number.MAX_SAFE_INTEGER && recordSynced(bytes, offset) <= position
+}
+
+/** Whether records, but for their checksums, stand between an offset and the end of what a file holds. */
+function leadsTo(bytes: Uint8Array, start: number, end: number, fileBytes: number): boolean {
+  const tag = getU32(bytes, start + 8)
+  const base = getU64(bytes, start + 16) - start
+  for (let offset = start; offset < end; ) {
+    const length = claimedRecordLength(bytes, offset, fileBytes, { tag, seed: 0 }, base + offset)
+    if (length === 0 || recordCount(bytes, offset) === 0 || !hasPlace(bytes, offset)) return false
+    offset += length
+  }
+  return start < end
+}
+
+/** Behind the last byte that is not zero. */
+function endOfContent(bytes: Uint8Array, fileBytes: number): number {
+  let end = fileBytes
+  while (end > 0 && bytes[end - 1] === 0) end--
+  return end
 }

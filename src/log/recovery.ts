@@ -2,7 +2,8 @@ import { corruption, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { FileNumber, Position } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
-import { LOG_HEADER_BYTES, type LogHeader, readLogHeader } from './log-header.js'
+import { frameOf, LOG_HEADER_BYTES, type LogHeader, readLogHeader } from './log-header.js'
+import { misnamed } from './log-salvage.js'
 import { provesHeader, scanLog } from './log-scan.js'
 import { Segment } from './segment.js'
 
@@ -77,7 +78,7 @@ export function recoverLog(request: RecoveryRequest): RecoveredLog {
     }
     checkHeader(header, number, path, request)
     lastEditNamed = Math.max(lastEditNamed, header.lastEdit)
-    const scan = scanLog(bytes, fileBytes, number, header.base)
+    const scan = scanLog(bytes, fileBytes, frameOf(header), header.base)
     synced = Math.max(synced, scan.synced)
     // The first one that is needed follows what stands in tables.
     const follows = segments.length > 0 ? header.previousEnd === end : dropped.length === 0
@@ -122,7 +123,7 @@ function loss(file: string, offset: number, bytes: number, kind: LogLoss['kind']
 }
 
 function checkHeader(header: LogHeader, number: FileNumber, path: string, request: RecoveryRequest): void {
-  if (header.number !== number) throw corruption(path, 12, `it says that it is log ${header.number}`)
+  if (header.number !== number) throw misnamed(header, path)
   if (header.storeId !== request.storeId) throw corruption(path, 56, 'it belongs to another store')
   if (header.lastEdit > request.lastEdit && !request.live) {
     throw corruption(

@@ -1,8 +1,8 @@
 import type { FileNumber, Position } from '../bytes/units.js'
 import type { FileHandle } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
-import type { LogHeader } from './log-header.js'
-import { LOG_HEADER_BYTES } from './log-header.js'
+import { frameOf, LOG_HEADER_BYTES, type LogHeader } from './log-header.js'
+import type { RecordFrame } from './record.js'
 
 /**
  * One file of the commit log and the memory that holds the same bytes. Records are encoded into the memory; what lies between
@@ -12,6 +12,7 @@ import { LOG_HEADER_BYTES } from './log-header.js'
  */
 export class Segment {
   readonly header: LogHeader
+  readonly frame: RecordFrame
   readonly path: string
   /** Shared, so that the worker that flushes it reads it where it is. */
   readonly bytes: Uint8Array
@@ -30,6 +31,7 @@ export class Segment {
 
   constructor(header: LogHeader, path: string, bytes: Uint8Array, file?: FileHandle) {
     this.header = header
+    this.frame = frameOf(header)
     this.path = path
     this.bytes = bytes
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

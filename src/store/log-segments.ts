@@ -2,7 +2,7 @@ import type { Clock } from '../bytes/clock.js'
 import type { Position } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { type CommitLog, createSegment } from '../log/commit-log.js'
-import { LOG_HEADER_BYTES, type LogHeader } from '../log/log-header.js'
+import { LOG_HEADER_BYTES, type LogHeaderPlan } from '../log/log-header.js'
 import { RECORD_HEADER_BYTES } from '../log/record.js'
 import type { Segment } from '../log/segment.js'
 import type { Memtable } from '../memtable/memtable.js'
@@ -110,7 +110,7 @@ export class LogSegments {
     const base = log.end
     const capacity = Math.max(store.writeBufferBytes, LOG_HEADER_BYTES + RECORD_HEADER_BYTES + payloadBytes)
     store.forest.leasePositions(base + capacity)
-    const header: LogHeader = {
+    const header: LogHeaderPlan = {
       magic: 'SILTLOG\n',
       number,
       base,

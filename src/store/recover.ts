@@ -3,7 +3,8 @@ import type { FileNumber, Position } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
 import { CommitLog, createSegment } from '../log/commit-log.js'
-import { LOG_HEADER_BYTES } from '../log/log-header.js'
+import { isSalted, LOG_HEADER_BYTES } from '../log/log-header.js'
+import { contentProblem } from '../log/record-content.js'
 import { type LogLoss, type RecoveredLog, recoverLog } from '../log/recovery.js'
 import type { Segment } from '../log/segment.js'
 import { parseStoreFile, segmentName } from '../tree/file-names.js'
@@ -81,7 +82,8 @@ export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 's
   const firstNeeded = `${directory}/${segmentName(forest.logFrom)}`
   const kept = putAside(fs, directory, log, firstNeeded)
   const last = log.segments.at(-1)?.segment
-  const goesOn = last !== undefined && isClean(forest, log)
+  // What an old version wrote is not bound to its file by a salt: new records go to a segment where they are.
+  const goesOn = last !== undefined && isClean(forest, log) && isSalted(last.header)
   for (const { segment, records } of log.segments) {
     replay(engine, segment, records)
     if (segment !== last || !goesOn) engine.seal(segment)
@@ -164,6 +166,10 @@ function isClean(forest: Forest, log: RecoveredLog): boolean {
 
 function replay(engine: Engine, segment: Segment, records: readonly number[]): void {
   if (records.length === 0) return
+  for (const record of records) {
+    const senseless = contentProblem(segment.bytes, record)
+    if (senseless !== undefined) throw corruption(segment.path, senseless.offset, senseless.problem)
+  }
   try {
     engine.apply(segment, records[0]!, segment.end)
   } catch (error) {

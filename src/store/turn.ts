@@ -19,6 +19,11 @@ export class Turn {
     return performance.now() - this.startedAt > Turn.LONGEST_MS
   }
 
+  /** Lets others run where it is time for that. */
+  async breathe(): Promise<void> {
+    if (this.isDue()) await this.next()
+  }
+
   /** The loop has turned: called where a callback is known to come from it. */
   turned(): void {
     this.startedAt = performance.now()

@@ -194,15 +194,17 @@ async function checkSegmentAlone(
   number: number,
   path: string,
 ): Promise<void> {
-  const found = verification.attempt(path, () => {
-    const bytes = readWholeFile(fs, path)
-    return bytes === undefined ? undefined : salvageLog(bytes, number, path)
-  })
-  if (found === undefined) return
+  const bytes = verification.attempt(path, () => readWholeFile(fs, path))
+  if (bytes === undefined) return
+  const found = await salvageLog(bytes, number, path, () => verification.breathe())
   verification.checked++
   if (found.headerProblem !== undefined) verification.addError(path, found.headerProblem)
   for (const hole of found.holes) {
-    verification.add(path, `${hole.bytes} bytes are not sound, though sound records follow them`, hole.offset)
+    verification.add(
+      path,
+      hole.problem ?? `${hole.bytes} bytes are not sound, though sound records follow them`,
+      hole.offset,
+    )
   }
   await verification.breathe()
 }

@@ -1,8 +1,10 @@
 import type { Clock } from '../bytes/clock.js'
 import type { CompressionName } from '../bytes/compression.js'
 import { assert, SiltstoneError } from '../bytes/errors.js'
+import { getU16, getU32, TWO_32 } from '../bytes/integers.js'
 import type { FileNumber, Position, TreeId } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { randomBytes } from '../fs/random-bytes.js'
 import type { BlockCache } from '../table/block-cache.js'
 import { TableFiles } from '../table/table-files.js'
 import { CompactionScheduler } from './compaction-scheduler.js'
@@ -99,7 +101,7 @@ export class Forest {
   /** Makes the manifest of a new store. Requires: the directory is there, and the caller holds its lock. */
   static async create(environment: ForestEnvironment): Promise<Forest> {
     const state = new ManifestState()
-    state.storeId = randomStoreId()
+    state.storeId = randomStoreId(environment.fs)
     state.lease = { files: LEASE_FILES, positions: LEASE_POSITIONS }
     const forest = new Forest(environment, state, 0, false)
     forest.startWriting(new NumberLease(state.lease, 1), (parts) => Manifest.create(parts, state))
@@ -387,6 +389,7 @@ function isMissingFile(error: unknown): boolean {
 }
 
 /** 48 random bits: two stores are mixed up by accident once in a trillion. */
-export function randomStoreId(): number {
-  return Math.floor(Math.random() * 2 ** 48) + 1
+export function randomStoreId(fs: FileSystem): number {
+  const bytes = randomBytes(fs, 6)
+  return getU32(bytes, 0) + getU16(bytes, 4) * TWO_32 + 1
 }

@@ -3,11 +3,20 @@ import { getU32 } from '../bytes/integers.js'
 import type { FileNumber } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
+import { randomBytes } from '../fs/random-bytes.js'
 import { systemError } from '../fs/system-error.js'
 import { readWholeFile } from '../fs/whole-file.js'
-import { LOG_HEADER_BYTES, type LogHeader, putLogHeader, readLogHeader } from '../log/log-header.js'
-import { scanLog } from '../log/log-scan.js'
-import { RECORD_HEADER_BYTES, sealRecord } from '../log/record.js'
+import {
+  frameBehindDamage,
+  frameOf,
+  LOG_HEADER_BYTES,
+  type LogHeader,
+  newSalt,
+  putLogHeader,
+  readLogHeader,
+} from '../log/log-header.js'
+import { type LogScan, scanLog } from '../log/log-scan.js'
+import { RECORD_HEADER_BYTES, type RecordFrame, sealRecord } from '../log/record.js'
 import { CURRENT, holdsStoreData, manifestName, parseStoreFile, UNFINISHED } from './file-names.js'
 import { decodeEdit, encodeEdit } from './manifest-edit.js'
 import { type ManifestEdit, ManifestState } from './manifest-state.js'
@@ -34,6 +43,8 @@ export interface ManifestReading {
   readonly end: number
   /** Behind `end` stands an edit that was never acknowledged. */
   readonly torn: boolean
+  /** What its records have in common; `undefined` where its header cannot be read. */
+  readonly header: LogHeader | undefined
 }
 
 /**
@@ -76,7 +87,8 @@ function isAbandonedCreation(fs: FileSystem, directory: string, left: readonly s
   const bytes = readWholeFile(fs, `${directory}/${left[0]}`) ?? new Uint8Array(0)
   const limit = Math.min(bytes.length, LOG_HEADER_BYTES)
   if (limit < LOG_HEADER_BYTES || bytes.every((byte) => byte === 0)) return true
-  return scanLog(bytes, bytes.length, 1, MANIFEST_BASE).records.length <= 1
+  const { header } = readHeader(bytes, 1, `${directory}/${left[0]}`)
+  return scanEdits(bytes, 1, header).records.length <= 1
 }
 
 /** Reads a manifest from its first edit to its last sound one. */
@@ -90,9 +102,9 @@ export function readManifest(fs: FileSystem, directory: string, number: FileNumb
       { file: path, cause: systemError('ENOENT', 'open', path) },
     )
   }
-  const { state, end, torn, problem } = readManifestPrefix(bytes, number, path)
+  const { problem, ...reading } = readManifestPrefix(bytes, number, path)
   if (problem !== undefined) throw problem
-  return { number, state, end, torn }
+  return { number, ...reading }
 }
 
 /** What a manifest says up to its first damage. */
@@ -109,7 +121,7 @@ export function readManifestPrefix(bytes: Uint8Array, number: FileNumber, path: 
   const dropped = new Set<FileNumber>()
   const { header, problem: headerProblem } = readHeader(bytes, number, path)
   let problem = headerProblem
-  const scan = scanLog(bytes, bytes.length, number, MANIFEST_BASE)
+  const scan = scanEdits(bytes, number, header)
   if (scan.damage?.kind === 'rot') {
     problem ??= corruption(path, scan.damage.offset, 'an edit that was on disk before is unreadable')
   }
@@ -132,7 +144,13 @@ export function readManifestPrefix(bytes: Uint8Array, number: FileNumber, path: 
   if (header !== undefined && state.storeId !== header.storeId) {
     problem ??= corruption(path, 56, 'it belongs to another store')
   }
-  return { state, end, torn: scan.damage !== undefined || end < bytes.length, dropped, problem }
+  return { state, end, torn: scan.damage !== undefined || end < bytes.length, header, dropped, problem }
+}
+
+function scanEdits(bytes: Uint8Array, number: FileNumber, header: LogHeader | undefined): LogScan {
+  const frame = header === undefined ? frameBehindDamage(bytes, number, 'SILTMAN\n') : frameOf(header)
+  if (frame === undefined) return { records: [], end: Math.min(LOG_HEADER_BYTES, bytes.length), synced: 0 }
+  return scanLog(bytes, bytes.length, frame, MANIFEST_BASE)
 }
 
 function readHeader(
@@ -156,6 +174,7 @@ export class ManifestFile {
   readonly number: FileNumber
   readonly path: string
   readonly file: FileHandle
+  private readonly frame: RecordFrame
   /** Where the next edit goes. */
   end: number
   /** Up to here the file is known to be on disk. */
@@ -163,9 +182,17 @@ export class ManifestFile {
   /** False once half an edit stands behind `end` that could not be cut off. */
   isWhole = true
 
-  private constructor(number: FileNumber, path: string, file: FileHandle, end: number, syncedEnd: number) {
+  private constructor(
+    number: FileNumber,
+    path: string,
+    file: FileHandle,
+    frame: RecordFrame,
+    end: number,
+    syncedEnd: number,
+  ) {
     this.number = number
     this.path = path
+    this.frame = frame
     this.file = file
     this.end = end
     this.syncedEnd = syncedEnd
@@ -174,7 +201,7 @@ export class ManifestFile {
   static reopen(fs: FileSystem, directory: string, reading: ManifestReading): ManifestFile {
     const path = `${directory}/${manifestName(reading.number)}`
     const file = fs.openSync(path, 'update')
-    return new ManifestFile(reading.number, path, file, reading.end, reading.end)
+    return new ManifestFile(reading.number, path, file, frameOf(reading.header!), reading.end, reading.end)
   }
 
   static create(
@@ -187,9 +214,7 @@ export class ManifestFile {
   ): ManifestFile {
     const path = `${directory}/${manifestName(number)}`
     const file = fs.openSync(path, 'create')
-    const manifest = new ManifestFile(number, path, file, 0, 0)
-    const header = new Uint8Array(LOG_HEADER_BYTES)
-    putLogHeader(header, {
+    const header: LogHeader = {
       magic: 'SILTMAN\n',
       number,
       base: MANIFEST_BASE,
@@ -198,9 +223,13 @@ export class ManifestFile {
       lastEdit,
       createdAt,
       storeId,
-    })
+      salt: newSalt((count) => randomBytes(fs, count)),
+    }
+    const manifest = new ManifestFile(number, path, file, frameOf(header), 0, 0)
+    const bytes = new Uint8Array(LOG_HEADER_BYTES)
+    putLogHeader(bytes, header)
     try {
-      manifest.write(header)
+      manifest.write(bytes)
     } catch (error) {
       letGo(file)
       throw error
@@ -213,7 +242,7 @@ export class ManifestFile {
     const payload = encodeEdit(number, edit)
     const record = new Uint8Array(RECORD_HEADER_BYTES + payload.length)
     record.set(payload, RECORD_HEADER_BYTES)
-    sealRecord(new DataView(record.buffer), 0, record.length, this.number, 1, this.end, this.syncedEnd)
+    sealRecord(new DataView(record.buffer), 0, record.length, this.frame, 1, this.end, this.syncedEnd)
     this.write(record)
   }
 

@@ -2,6 +2,7 @@ import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { EpochMs, FileNumber } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
+import { isSalted } from '../log/log-header.js'
 import { CURRENT, manifestName, NEXT_CURRENT } from './file-names.js'
 import { ManifestFile, type ManifestReading } from './manifest-file.js'
 import type { ManifestEdit, ManifestState } from './manifest-state.js'
@@ -82,7 +83,8 @@ export class Manifest {
   /** Goes on with a manifest that was read. Writes nothing yet. */
   static resume(environment: ManifestEnvironment, reading: ManifestReading): Manifest {
     const file = ManifestFile.reopen(environment.fs, environment.directory, reading)
-    return new Manifest(environment, reading.state, file, reading.torn)
+    // What is written from now on is to be bound to its file, so one whose records are not gets no more of them.
+    return new Manifest(environment, reading.state, file, reading.torn || !isSalted(reading.header!))
   }
 
   get number(): FileNumber {

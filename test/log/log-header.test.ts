@@ -20,6 +20,7 @@ const header: LogHeader = {
   lastEdit: 12_345_678_901,
   createdAt: 1_700_000_000_000,
   storeId: 2 ** 53 - 1,
+  salt: [0xffffffff, 1],
 }
 
 function written(): Uint8Array {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { loadHash } from '../../src/bytes/hash.js'
-import { LOG_HEADER_BYTES } from '../../src/log/log-header.js'
+import { frameOf, LOG_HEADER_BYTES } from '../../src/log/log-header.js'
 import { type LogScan, provesHeader, scanLog } from '../../src/log/log-scan.js'
 import { RECORD_HEADER_BYTES, sealRecord } from '../../src/log/record.js'
 
 await loadHash()
 
 const FILE = 3
+const FRAME = frameOf({ number: FILE, salt: [0x01010101, 0x01010101] })
 const BASE = 10_000
 const PAYLOAD = 20
 const RECORD = RECORD_HEADER_BYTES + PAYLOAD
@@ -22,7 +23,7 @@ function fileOf(...synced: number[]): Uint8Array {
       new DataView(bytes.buffer),
       start,
       start + RECORD,
-      FILE,
+      FRAME,
       1,
       BASE + start,
       offset === 0 ? 0 : BASE + offset,
@@ -36,7 +37,7 @@ function offsetOf(record: number): number {
 }
 
 function scan(bytes: Uint8Array, fileBytes = bytes.length): LogScan {
-  return scanLog(bytes, fileBytes, FILE, BASE)
+  return scanLog(bytes, fileBytes, FRAME, BASE)
 }
 
 function grown(bytes: Uint8Array, extra: Uint8Array): Uint8Array {
@@ -120,7 +121,7 @@ describe('rot', () => {
       new DataView(other.buffer),
       offsetOf(2),
       offsetOf(3),
-      FILE + 1,
+      { ...FRAME, tag: FRAME.tag + 1 },
       1,
       BASE + offsetOf(2),
       BASE + offsetOf(2),

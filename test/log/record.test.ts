@@ -5,18 +5,22 @@ import { RECORD_HEADER_BYTES, recordCount, recordSynced, sealRecord, soundRecord
 await loadHash()
 
 const FILE = 7
+const SEED = 0x9abcdef0
 const START = 80
 const POSITION = 2 ** 40 + 80
 
-function sealed(payload: string, { file = FILE, position = POSITION, count = 3, synced = 2 ** 40 } = {}): Uint8Array {
+function sealed(
+  payload: string,
+  { file = FILE, position = POSITION, count = 3, synced = 2 ** 40, seed = SEED } = {},
+): Uint8Array {
   const bytes = new Uint8Array(START + RECORD_HEADER_BYTES + payload.length)
   bytes.set(Buffer.from(payload), START + RECORD_HEADER_BYTES)
-  sealRecord(new DataView(bytes.buffer), START, bytes.length, file, count, position, synced)
+  sealRecord(new DataView(bytes.buffer), START, bytes.length, { tag: file, seed }, count, position, synced)
   return bytes
 }
 
 function soundLength(bytes: Uint8Array, limit = bytes.length): number {
-  return soundRecordLength(bytes, START, limit, FILE, POSITION)
+  return soundRecordLength(bytes, START, limit, { tag: FILE, seed: SEED }, POSITION)
 }
 
 describe('a record', () => {
@@ -50,6 +54,11 @@ describe('a record', () => {
 
   it('of another file is refused: it is what the file held before it was used again', () => {
     expect(soundLength(sealed('payload', { file: FILE - 1 }))).toBe(0)
+  })
+
+  it('of a file with another salt is refused', () => {
+    expect(soundLength(sealed('payload', { seed: SEED + 1 }))).toBe(0)
+    expect(soundLength(sealed('payload', { seed: 0 }))).toBe(0)
   })
 
   it('of another place is refused, be it a byte or 4 GiB away', () => {

@@ -1,7 +1,7 @@
 import { loadHash } from '../../src/bytes/hash.js'
 import type { FileHandle, FileSystem } from '../../src/fs/file-system.js'
 import { CommitLog, createSegment } from '../../src/log/commit-log.js'
-import type { LogHeader } from '../../src/log/log-header.js'
+import type { LogHeaderPlan } from '../../src/log/log-header.js'
 import { RECORD_HEADER_BYTES } from '../../src/log/record.js'
 import { type RecoveredLog, type RecoveryRequest, recoverLog } from '../../src/log/recovery.js'
 import type { Segment } from '../../src/log/segment.js'
@@ -23,7 +23,7 @@ export function logPath(number: number): string {
   return `/db/${number}.log`
 }
 
-export function newSegment(fs: FileSystem, number: number, header: Partial<LogHeader> = {}): Segment {
+export function newSegment(fs: FileSystem, number: number, header: Partial<LogHeaderPlan> = {}): Segment {
   return createSegment(fs, logPath(number), {
     magic: 'SILTLOG\n',
     number,
@@ -37,7 +37,7 @@ export function newSegment(fs: FileSystem, number: number, header: Partial<LogHe
   })
 }
 
-export function newLog(fs: FileSystem, header: Partial<LogHeader> = {}): CommitLog {
+export function newLog(fs: FileSystem, header: Partial<LogHeaderPlan> = {}): CommitLog {
   return new CommitLog(fs, '/db', newSegment(fs, 1, header), 0)
 }
 
@@ -55,7 +55,7 @@ export function append(log: CommitLog, payload: string): void {
 }
 
 /** Goes on in a segment with the next number. */
-export function rotate(log: CommitLog, fs: FileSystem, header: Partial<LogHeader> = {}): Segment {
+export function rotate(log: CommitLog, fs: FileSystem, header: Partial<LogHeaderPlan> = {}): Segment {
   return log.rotate(newSegment(fs, log.active.number + 1, { base: log.end, ...header }))
 }
 

@@ -31,10 +31,10 @@ vi.mock('../../src/log/record.js', async (original) => {
   const { getU32 } = await import('../../src/bytes/integers.js')
   return {
     ...record,
-    soundRecordLength: (...[bytes, start, limit, file, position]: Parameters<typeof record.soundRecordLength>) => {
-      if (!broken.checksum || start + 32 >= limit) return record.soundRecordLength(bytes, start, limit, file, position)
+    soundRecordLength: (...[bytes, start, limit, frame, position]: Parameters<typeof record.soundRecordLength>) => {
+      if (!broken.checksum || start + 32 >= limit) return record.soundRecordLength(bytes, start, limit, frame, position)
       const length = getU32(bytes, start + 4)
-      return length > 32 && start + length <= limit && getU32(bytes, start + 8) === file ? length : 0
+      return length > 32 && start + length <= limit && getU32(bytes, start + 8) === frame.tag ? length : 0
     },
   }
 })

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { SiltstoneError } from '../../src/index.js'
-import { LOG_HEADER_BYTES } from '../../src/log/log-header.js'
+import { frameOf, LOG_HEADER_BYTES, readLogHeader } from '../../src/log/log-header.js'
 import { scanLog } from '../../src/log/log-scan.js'
 import { parseStoreFile, type StoreFileKind } from '../../src/tree/file-names.js'
 import type { History } from './history.js'
@@ -168,11 +168,10 @@ export interface LogAnatomy {
 
 export function anatomyOfLog({ files }: Image): LogAnatomy {
   const [path, bytes] = [...files].findLast(([name]) => kindOf(name) === 'segment')!
-  const number = parseStoreFile(path.slice(path.lastIndexOf('/') + 1))!.number
-  const base = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(16, true)
-  const { records, end, synced } = scanLog(bytes, bytes.length, number, Number(base))
+  const header = readLogHeader(bytes, bytes.length, 'SILTLOG\n', path)!
+  const { records, end, synced } = scanLog(bytes, bytes.length, frameOf(header), header.base)
   expect(records[0]).toBe(LOG_HEADER_BYTES)
-  return { path, bytes: end, records, provenUpTo: synced - Number(base) }
+  return { path, bytes: end, records, provenUpTo: synced - header.base }
 }
 
 /** The paths of a store that hold its data. */

@@ -52,6 +52,8 @@ export class SimulatedDisk implements FileSystem, Drive {
   readonly #files: WeakMap<MemoryFile, DurableFile>
   readonly #names: DurableNames
   readonly #open = new Set<SimulatedFile>()
+  /** Apart from `random`, so that what a crash leaves does not follow from how many files were made. */
+  readonly #lots: SeededRandom
   #ticks: number
   #crashAt = Number.POSITIVE_INFINITY
   #crash: SimulatedCrash | undefined
@@ -62,12 +64,17 @@ export class SimulatedDisk implements FileSystem, Drive {
     this.random = new SeededRandom(seed)
     const now = (): number => ++this.#ticks
     this.#ticks = remains?.ticks ?? 0
+    this.#lots = new SeededRandom(seed + this.#ticks + 1)
     this.#cache = new MemoryFileSystem(now, remains?.root)
     this.#files = remains?.files ?? new WeakMap()
     this.#names = remains?.names ?? new DurableNames(this.#cache.tree.root)
   }
 
   // The file system.
+
+  randomSync(target: Uint8Array): void {
+    for (let i = 0; i < target.length; i++) target[i] = this.#lots.below(256)
+  }
 
   openSync(path: string, mode: OpenMode): FileHandle {
     const run = (): FileHandle => {

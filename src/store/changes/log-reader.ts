@@ -3,7 +3,7 @@ import { getU32 } from '../../bytes/integers.js'
 import type { Position } from '../../bytes/units.js'
 import type { FileHandle } from '../../fs/file-system.js'
 import { letGo } from '../../fs/let-go.js'
-import { LOG_HEADER_BYTES, type LogHeader } from '../../log/log-header.js'
+import { frameOf, LOG_HEADER_BYTES, type LogHeader } from '../../log/log-header.js'
 import { RECORD_HEADER_BYTES, soundRecordLength } from '../../log/record.js'
 import type { Engine } from '../engine.js'
 import type { RetainedSegment } from '../retained-log.js'
@@ -121,6 +121,7 @@ function endOfSlice(bytes: Uint8Array, start: number, limit: number): number {
 /** The next whole records of a kept file, checked as on any reading. */
 async function readRecords(file: FileHandle, retained: RetainedSegment, start: number): Promise<Uint8Array> {
   const { header, path, fileBytes } = retained
+  const frame = frameOf(header)
   const left = fileBytes - start
   if (left === 0) return NOTHING
   let bytes = await readPart(file, start, Math.min(SLICE_BYTES, left))
@@ -128,7 +129,7 @@ async function readRecords(file: FileHandle, retained: RetainedSegment, start: n
   if (firstBytes > bytes.length && firstBytes <= left) bytes = await readPart(file, start, firstBytes)
   let end = 0
   for (;;) {
-    const recordBytes = soundRecordLength(bytes, end, bytes.length, header.number, header.base + start + end)
+    const recordBytes = soundRecordLength(bytes, end, bytes.length, frame, header.base + start + end)
     if (recordBytes === 0) break
     end += recordBytes
   }

@@ -35,7 +35,7 @@ export class Construction {
   readonly fs: FileSystem
   readonly directory: string
   private readonly manifestNumber: FileNumber
-  private readonly storeId = randomStoreId()
+  private readonly storeId: number
   private readonly lock: FileLock
   private readonly madeDirectory: boolean
   private readonly turn = new Turn()
@@ -49,6 +49,7 @@ export class Construction {
     madeDirectory: boolean,
   ) {
     this.fs = fs
+    this.storeId = randomStoreId(fs)
     this.directory = directory
     this.manifestNumber = manifestNumber
     this.lock = lock

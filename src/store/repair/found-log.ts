@@ -2,24 +2,24 @@ import { getU32 } from '../../bytes/integers.js'
 import type { FileNumber, Position } from '../../bytes/units.js'
 import type { FileSystem } from '../../fs/file-system.js'
 import { type LogSalvage, salvageLog } from '../../log/log-salvage.js'
-import { scanLog } from '../../log/log-scan.js'
 import { operationEnd } from '../../log/operation.js'
-import { RECORD_HEADER_BYTES, recordCount, recordSynced } from '../../log/record.js'
+import { RECORD_HEADER_BYTES, recordCount } from '../../log/record.js'
 import { segmentFiles } from '../recover.js'
+import type { Turn } from '../turn.js'
 import { readableBytes } from './readable-bytes.js'
 
 /** All segments that are there, oldest first. */
-export function findSegments(fs: FileSystem, directory: string): LogSalvage[] {
-  return segmentFiles(fs, directory).map(({ number, path }) => salvageLog(readableBytes(fs, path), number, path))
+export async function findSegments(fs: FileSystem, directory: string, turn: Turn): Promise<LogSalvage[]> {
+  const found: LogSalvage[] = []
+  for (const { number, path } of segmentFiles(fs, directory)) {
+    found.push(await salvageLog(readableBytes(fs, path), number, path, () => turn.breathe()))
+  }
+  return found
 }
 
 /** A segment as it was written, but for an end that may be torn. */
-export function isWholeSegment({ bytes, number, header, holes }: LogSalvage): boolean {
-  return (
-    header !== undefined &&
-    holes.length === 0 &&
-    scanLog(bytes, bytes.length, number, header.base).damage?.kind !== 'rot'
-  )
+export function isWholeSegment({ header, holes, synced, end }: LogSalvage): boolean {
+  return header !== undefined && holes.length === 0 && synced <= header.base + end
 }
 
 /** The offsets of all operations in sound records, in the order in which they were committed. */
@@ -54,7 +54,7 @@ export function gapsOf(segments: readonly LogSalvage[], knownSynced: Position): 
   }
   const last = placed.at(-1)
   if (last === undefined) return gaps
-  const missing = placed.reduce((synced, segment) => Math.max(synced, syncedBy(segment)), knownSynced) - endOf(last)
+  const missing = placed.reduce((synced, segment) => Math.max(synced, segment.synced), knownSynced) - endOf(last)
   if (missing > 0) gaps.push({ behind: last, bytes: missing, reason: `it was on disk for ${missing} bytes more` })
   return gaps
 }
@@ -76,8 +76,4 @@ export function endOf({ base, end }: LogSalvage): Position {
 /** The first segment that is not known to stand in tables as a whole. */
 export function neededFrom(segments: readonly LogSalvage[], logFrom: FileNumber): LogSalvage[] {
   return segments.filter(({ number }) => number >= logFrom)
-}
-
-function syncedBy({ bytes, records }: LogSalvage): Position {
-  return records.reduce((synced, record) => Math.max(synced, recordSynced(bytes, record)), 0)
 }

@@ -28,7 +28,7 @@ export async function takeInventory(fs: FileSystem, directory: string, turn: Tur
     current: findCurrent(fs, directory),
     manifests: findManifests(fs, directory),
     tables,
-    segments: findSegments(fs, directory),
+    segments: await findSegments(fs, directory, turn),
     highestNumber: highestNumber(fs, directory),
   }
 }

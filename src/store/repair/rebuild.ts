@@ -145,7 +145,7 @@ export class Rebuild {
   private emptyState(): ManifestState {
     const { knowledge, storeId, segments } = this.survey
     const state = new ManifestState()
-    state.storeId = storeId ?? randomStoreId()
+    state.storeId = storeId ?? randomStoreId(this.fs)
     state.edit = segments.reduce((edit, { header }) => Math.max(edit, header?.lastEdit ?? 0), knowledge.state.edit)
     return state
   }

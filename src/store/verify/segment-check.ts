@@ -1,7 +1,7 @@
 import { ioError } from '../../bytes/errors.js'
 import type { FileNumber } from '../../bytes/units.js'
 import type { FileHandle, FileSystem } from '../../fs/file-system.js'
-import { LOG_HEADER_BYTES, type LogHeader, readLogHeader } from '../../log/log-header.js'
+import { frameOf, LOG_HEADER_BYTES, type LogHeader, readLogHeader } from '../../log/log-header.js'
 import { soundRecordLength } from '../../log/record.js'
 import type { Verification } from './verification.js'
 
@@ -24,7 +24,7 @@ export async function checkSegment(
   segment: WrittenSegment,
   wasRemoved: () => boolean,
 ): Promise<void> {
-  const { path, number, header } = segment
+  const { path, header } = segment
   let file: FileHandle
   try {
     file = fs.openSync(path, 'read')
@@ -41,8 +41,9 @@ export async function checkSegment(
     if (!hasItsHeader(verification, bytes, length, segment)) return
     // A failing disk may have made the store take back what it had written.
     const end = Math.min(written, segment.written)
+    const frame = frameOf(header)
     for (let offset = LOG_HEADER_BYTES; offset < end; ) {
-      const recordBytes = soundRecordLength(bytes, offset, length, number, header.base + offset)
+      const recordBytes = soundRecordLength(bytes, offset, length, frame, header.base + offset)
       if (recordBytes === 0) {
         verification.add(path, `no sound record stands here, though the log was written up to ${end}`, offset)
         return

@@ -35,7 +35,7 @@ export async function* dumpLog(path: string, number: FileNumber): AsyncGenerator
   await loadHash()
   const bytes = readWholeFile(unlockedDisk, path)
   if (bytes === undefined) throw new Failure(`There is no file ${path}; check the path`)
-  const log = salvageLog(bytes, number, path)
+  const log = await salvageLog(bytes, number, path, async () => {})
   if (log.header !== undefined) yield { record: 'header', ...log.header, magic: log.header.magic.trim() }
   else yield { record: 'damage', offset: 0, problem: log.headerProblem?.message ?? 'the header was never written' }
   const holes = [...log.holes]

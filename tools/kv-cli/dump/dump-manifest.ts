@@ -2,7 +2,7 @@ import { loadHash } from '../../../src/bytes/hash.js'
 import { getU32 } from '../../../src/bytes/integers.js'
 import type { FileNumber } from '../../../src/bytes/units.js'
 import { readWholeFile } from '../../../src/fs/whole-file.js'
-import { readLogHeader } from '../../../src/log/log-header.js'
+import { frameBehindDamage, frameOf, readLogHeader } from '../../../src/log/log-header.js'
 import { scanLog } from '../../../src/log/log-scan.js'
 import { RECORD_HEADER_BYTES } from '../../../src/log/record.js'
 import { Failure } from '../failure.js'
@@ -16,7 +16,9 @@ export async function* dumpManifest(path: string, number: FileNumber): AsyncGene
   if (bytes === undefined) throw new Failure(`There is no file ${path}; check the path`)
   const header = readLogHeader(bytes, bytes.length, 'SILTMAN\n', path)
   if (header !== undefined) yield { record: 'header', ...header, magic: header.magic.trim() }
-  const { records, damage } = scanLog(bytes, bytes.length, number, 0)
+  const frame = header === undefined ? frameBehindDamage(bytes, number, 'SILTMAN\n') : frameOf(header)
+  if (frame === undefined) return
+  const { records, damage } = scanLog(bytes, bytes.length, frame, 0)
   for (const offset of records) {
     const payload = bytes.subarray(offset + RECORD_HEADER_BYTES, offset + getU32(bytes, offset + 4))
     const { edit, ...change } = JSON.parse(new TextDecoder().decode(payload)) as Record<string, unknown>
