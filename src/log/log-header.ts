@@ -2,7 +2,7 @@ import { corruption, SiltstoneError } from '../bytes/errors.js'
 import { hash32 } from '../bytes/hash.js'
 import { getU32, getU64, putU32, putU64 } from '../bytes/integers.js'
 import type { EpochMs, FileNumber, Position } from '../bytes/units.js'
-import type { RecordFrame } from './record.js'
+import { LONGEST_RECORD_BYTES, type RecordFrame } from './record.js'
 
 /*
  * The first bytes of every log file, be it a segment of the commit log or a manifest. Never to change within format
@@ -121,6 +121,7 @@ export function readLogHeader(
       { file: path },
     )
   }
+  requirePlausible(bytes, path)
   const salt = version === UNSALTED_VERSION ? NO_SALT : saltAt(bytes, SALT_AT)
   if (version !== UNSALTED_VERSION && !isSalt(salt)) throw corruption(path, SALT_AT, 'its header has no salt')
   return {
@@ -133,6 +134,20 @@ export function readLogHeader(
     createdAt: getU64(bytes, 48),
     storeId: getU64(bytes, 56),
     salt,
+  }
+}
+
+/** A header under a right checksum may still say what no store has written. */
+function requirePlausible(bytes: Uint8Array, path: string): void {
+  for (let offset = 16; offset < SALT_AT; offset += 8) {
+    if (!Number.isSafeInteger(getU64(bytes, offset)))
+      throw corruption(path, offset, 'its header holds an impossible number')
+  }
+  const base = getU64(bytes, 16)
+  if (getU64(bytes, 24) > base) throw corruption(path, 24, 'it begins before the file that it follows has ended')
+  const capacity = getU64(bytes, 32)
+  if (capacity > LONGEST_RECORD_BYTES + LOG_HEADER_BYTES || !Number.isSafeInteger(base + capacity)) {
+    throw corruption(path, 32, `its header says that it may become ${capacity} bytes long, which no log does`)
   }
 }
 

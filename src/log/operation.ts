@@ -26,6 +26,8 @@ export const KIND_APPEND = 6
 /** Creates a tree. Key: its name. Value: its options as JSON. */
 export const KIND_TREE = 7
 
+/** The highest number of a tree: they are counted from 0, and looked up in an array. */
+export const HIGHEST_TREE = 0xfffff
 export const LONGEST_KEY_BYTES = 0xffff
 export const LONGEST_VALUE_BYTES = 256 * 1024 * 1024
 

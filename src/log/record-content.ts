@@ -1,6 +1,7 @@
 import { getU32 } from '../bytes/integers.js'
 import { getText } from '../bytes/text.js'
 import {
+  HIGHEST_TREE,
   KIND_DELETE,
   KIND_PUT,
   KIND_PUT_EXPIRING,
@@ -12,6 +13,7 @@ import {
   operationKeyLength,
   operationKeyStart,
   operationKind,
+  operationTree,
   operationValueLength,
 } from './operation.js'
 import { RECORD_HEADER_BYTES, recordCount } from './record.js'
@@ -45,6 +47,8 @@ function operationProblem(bytes: Uint8Array, offset: number, end: number): strin
   if (offset + operationBytes(KIND_PUT, 0, 0) > end) return 'a record ends before the last of its operations'
   const kind = operationKind(bytes, offset)
   if (!KINDS.has(kind)) return `an operation is of an unknown kind (${kind})`
+  const tree = operationTree(bytes, offset)
+  if (tree > HIGHEST_TREE) return `an operation names keyspace number ${tree}, which no store has`
   if (operationValueLength(bytes, offset) > LONGEST_VALUE_BYTES) return 'a value is longer than any value can be'
   if (operationEnd(bytes, offset) > end) return 'an operation is longer than the record that it stands in'
   return kind === KIND_TREE ? treeProblem(bytes, offset) : undefined

@@ -10,7 +10,7 @@ import { BlockCache } from '../table/block-cache.js'
 import { CURRENT, holdsStoreData } from '../tree/file-names.js'
 import { Forest, type ForestEnvironment } from '../tree/forest.js'
 import { Engine } from './engine.js'
-import type { StoreOptions } from './options.js'
+import { resolveOpenOptions, type StoreOptions } from './options.js'
 import { Pins } from './pins.js'
 import { type RecoveryReport, recoverForReading, recoverForWriting, StaleManifest } from './recover.js'
 import { RetainedLog } from './retained-log.js'
@@ -108,6 +108,18 @@ async function openToRead(fs: FileSystem, directory: string, options: StoreOptio
       if (attempt < READ_ATTEMPTS && (isNews || hasMovedOn(error))) continue
       throw ioError(error, 'open the store in', directory)
     }
+  }
+}
+
+/** Throws what the next opening would refuse the store for, and what a strict one would. Writes nothing and takes no lock. */
+export async function rehearseOpening(fs: FileSystem, directory: string): Promise<void> {
+  const parts = assemble(fs, directory, resolveOpenOptions({ readOnly: true, cacheBytes: 0 }))
+  const forest = await Forest.openReadOnly(parts.environment)
+  try {
+    const engine = new Engine({ ...parts, forest, lock: undefined })
+    recoverForReading(engine, true)
+  } finally {
+    await forest.close()
   }
 }
 

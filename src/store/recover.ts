@@ -107,8 +107,11 @@ export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 's
   return reportOf(log, kept)
 }
 
-/** Shows what the log of another process holds right now. Changes nothing on disk. */
-export function recoverForReading(engine: Engine): RecoveryReport {
+/**
+ * Shows what the log of another process holds right now. Changes nothing on disk. With `alone` nobody else writes, and whatever a
+ * strict opening refuses is refused.
+ */
+export function recoverForReading(engine: Engine, alone = false): RecoveryReport {
   const { fs, directory, forest } = engine
   const files = segmentFiles(fs, directory)
   const log = recoverLog({
@@ -117,8 +120,8 @@ export function recoverForReading(engine: Engine): RecoveryReport {
     storeId: forest.storeId,
     lastEdit: forest.lastEdit,
     knownSynced: forest.clean?.end ?? 0,
-    strict: false,
-    live: true,
+    strict: alone,
+    live: !alone,
   })
   if (log.lastEditNamed > forest.lastEdit) throw new StaleManifest(directory, log.lastEditNamed, forest.lastEdit)
   for (const { segment, records } of log.segments) {

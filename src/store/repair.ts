@@ -5,11 +5,12 @@ import type { FileLock, FileSystem } from '../fs/file-system.js'
 import { CURRENT, LOCK, parseStoreFile, UNFINISHED } from '../tree/file-names.js'
 import { unfinishedStore } from '../tree/manifest-file.js'
 import { describe } from './encoding.js'
-import { locate } from './open-engine.js'
+import { locate, rehearseOpening } from './open-engine.js'
 import { bookRepair } from './repair/bookkeeping.js'
 import { install } from './repair/installation.js'
 import { takeInventory } from './repair/inventory.js'
 import type { RepairReport } from './repair/ledger.js'
+import { isDamage } from './repair/readable-bytes.js'
 import { Rebuild } from './repair/rebuild.js'
 import { Rehearsal } from './repair/rehearsal.js'
 import { Survey } from './repair/survey.js'
@@ -57,7 +58,9 @@ export async function repair(path: string, options: RepairOptions = {}): Promise
 
 async function repairLocked(fs: FileSystem, directory: string, dryRun: boolean): Promise<RepairReport> {
   const turn = new Turn()
-  const survey = new Survey(await takeInventory(fs, directory, turn))
+  const inventory = await takeInventory(fs, directory, turn)
+  let survey = new Survey(inventory)
+  if (survey.isIntact && !(await canBeOpened(fs, directory))) survey = new Survey(inventory, 'refused')
   if (survey.isIntact) return bookRepair(fs, directory, survey, undefined).report()
   const now = systemClock.now()
   const rebuild = new Rebuild(dryRun ? new Rehearsal(fs) : fs, directory, survey, now, turn)
@@ -69,6 +72,17 @@ async function repairLocked(fs: FileSystem, directory: string, dryRun: boolean):
     rebuild.removeUnnamed(state)
   }
   return ledger.report()
+}
+
+/** Whatever an opening looks at, a store that it refuses is not left as it is. */
+async function canBeOpened(fs: FileSystem, directory: string): Promise<boolean> {
+  try {
+    await rehearseOpening(fs, directory)
+    return true
+  } catch (error) {
+    if (isDamage(error)) return false
+    throw error
+  }
 }
 
 function requireFiles(fs: FileSystem, directory: string): void {

@@ -1,4 +1,6 @@
+import { invalid } from '../bytes/errors.js'
 import type { TreeId } from '../bytes/units.js'
+import { HIGHEST_TREE } from '../log/operation.js'
 import type { Tree } from '../tree/tree.js'
 import type { TreeOptions } from '../tree/tree-options.js'
 import { TreeState } from './tree-state.js'
@@ -20,7 +22,10 @@ export class TreeStates {
 
   /** The tree of that name; one that is not there comes into being with its first write. */
   named(name: string, options: TreeOptions): TreeState {
-    return this.byName.get(name) ?? this.learn(new TreeState(this.byId.length, name, options))
+    const known = this.byName.get(name)
+    if (known !== undefined) return known
+    if (this.byId.length > HIGHEST_TREE) throw invalid(`A store has at most ${HIGHEST_TREE + 1} keyspaces and queues`)
+    return this.learn(new TreeState(this.byId.length, name, options))
   }
 
   /** The tree of that number, with what the log says of one that is not known yet. */

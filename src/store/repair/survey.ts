@@ -27,7 +27,8 @@ export class Survey {
   readonly keepsLog: boolean
   readonly firstFreeNumber: FileNumber
 
-  constructor({ current, manifests, tables, segments, highestNumber }: Inventory) {
+  /** `refused`: an opening does not take the log, whatever is wrong with it. */
+  constructor({ current, manifests, tables, segments, highestNumber }: Inventory, opening?: 'refused') {
     this.current = current
     this.manifests = manifests
     this.tables = tables
@@ -46,7 +47,8 @@ export class Survey {
     // Whoever has data is a tree of the store, named or not.
     for (const { properties } of this.members) if (properties !== undefined) this.trees.get(properties.tree)
     for (const segment of this.neededLog) for (const tree of treesWrittenBy(segment)) this.trees.get(tree)
-    this.keepsLog = this.isAboveTables() && isUnbroken(this.neededLog, this.storeId ?? 0, knownSynced)
+    const isTaken = opening !== 'refused' && this.isAboveTables()
+    this.keepsLog = isTaken && isUnbroken(this.neededLog, this.storeId ?? 0, knownSynced)
     this.firstFreeNumber = this.highestMentioned(highestNumber) + 1
   }
 
