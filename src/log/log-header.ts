@@ -1,19 +1,20 @@
-import { corruption, SiltstoneError } from '../bytes/errors.js'
+import { assert, corruption, SiltstoneError } from '../bytes/errors.js'
 import { hash32 } from '../bytes/hash.js'
-import { getU32, getU64, putU32, putU64 } from '../bytes/integers.js'
-import type { EpochMs, FileNumber, Position } from '../bytes/units.js'
+import { getU32, getU64, putU32, putU64, TWO_32 } from '../bytes/integers.js'
+import { type EpochMs, type FileNumber, LATEST_EXPIRY, type Position } from '../bytes/units.js'
 import { LONGEST_RECORD_BYTES, type RecordFrame } from './record.js'
 
 /*
  * The first bytes of every log file, be it a segment of the commit log or a manifest. Never to change within format
  * versions 1 and 2, which differ in the salt alone: version 1 has zeros there.
  *
- *   0       8         12       16     24         32         40         48        56         64      72         76
- *   +-------+---------+--------+------+----------+----------+----------+---------+----------+-------+----------+----------+
- *   | magic | version | number | base | previous | capacity | last     | created | store    | salt  | reserved | checksum |
- *   | 8     | u32     | u32    | u64  | end u64  | u64      | edit u64 | at u64  | id u64   | 2 u32 | 4        | u32      |
- *   +-------+---------+--------+------+----------+----------+----------+---------+----------+-------+----------+----------+
+ *   0       8         12       16     24         32         40         48        56         64      72       76         80
+ *   +-------+---------+--------+------+----------+----------+----------+---------+----------+-------+--------+----------+
+ *   | magic | version | number | base | previous | capacity | last     | created | store    | salt  | upper  | checksum |
+ *   | 8     | u32     | u32    | u64  | end u64  | u64      | edit u64 | at u64  | id u64   | 2 u32 | number | u32      |
+ *   +-------+---------+--------+------+----------+----------+----------+---------+----------+-------+--------+----------+
  *
+ *   number        its lower 32 bits; the upper ones stand behind the salt, zeros where nobody has got so far
  *   base          the log position of the file's first byte
  *   previous end  where the file before it ended: a gap between the two means that something is missing. It differs from
  *                 base after a crash, when a whole range of positions is skipped rather than used a second time
@@ -29,6 +30,8 @@ export const FORMAT_VERSION = 2
 /** Of files whose records are not bound to them by a salt. */
 const UNSALTED_VERSION = 1
 const SALT_AT = 64
+const NUMBER_AT = 12
+const UPPER_NUMBER_AT = 72
 
 export type LogMagic = 'SILTLOG\n' | 'SILTMAN\n'
 
@@ -80,15 +83,18 @@ function saltAt(bytes: Uint8Array, offset: number): LogSalt {
 }
 
 export function putLogHeader(bytes: Uint8Array, header: LogHeader): void {
+  for (const value of numbersOf(header))
+    assert(Number.isSafeInteger(value) && value >= 0, 'a header holds safe integers')
   bytes.fill(0, 0, LOG_HEADER_BYTES)
   for (let i = 0; i < 8; i++) bytes[i] = header.magic.charCodeAt(i)
   putU32(bytes, 8, isSalted(header) ? FORMAT_VERSION : UNSALTED_VERSION)
-  putU32(bytes, 12, header.number)
+  putU32(bytes, NUMBER_AT, header.number >>> 0)
+  putU32(bytes, UPPER_NUMBER_AT, Math.floor(header.number / TWO_32))
   putU64(bytes, 16, header.base)
   putU64(bytes, 24, header.previousEnd)
   putU64(bytes, 32, header.capacity)
   putU64(bytes, 40, header.lastEdit)
-  putU64(bytes, 48, header.createdAt)
+  putU64(bytes, 48, momentOf(header.createdAt))
   putU64(bytes, 56, header.storeId)
   putU32(bytes, SALT_AT, header.salt[0])
   putU32(bytes, SALT_AT + 4, header.salt[1])
@@ -126,7 +132,7 @@ export function readLogHeader(
   if (version !== UNSALTED_VERSION && !isSalt(salt)) throw corruption(path, SALT_AT, 'its header has no salt')
   return {
     magic,
-    number: getU32(bytes, 12),
+    number: getU32(bytes, NUMBER_AT) + getU32(bytes, UPPER_NUMBER_AT) * TWO_32,
     base: getU64(bytes, 16),
     previousEnd: getU64(bytes, 24),
     capacity: getU64(bytes, 32),
@@ -181,4 +187,13 @@ function mendedHeader(damaged: Uint8Array, magic: LogMagic): LogHeader | undefin
     bytes[i] = found
   }
   return undefined
+}
+
+function numbersOf({ number, base, previousEnd, capacity, lastEdit, storeId }: LogHeader): number[] {
+  return [number, base, previousEnd, capacity, lastEdit, storeId]
+}
+
+/** A clock may stand before 1970, and between two milliseconds. */
+function momentOf(now: EpochMs): EpochMs {
+  return Math.min(Math.max(0, Math.floor(now)), LATEST_EXPIRY)
 }

@@ -1,6 +1,7 @@
 import { getU16, getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
 import { getText, putText } from '../bytes/text.js'
 import type { Change } from './change.js'
+import { MOST_ATTEMPTS } from './entry.js'
 import { StoredMessage } from './message-format.js'
 import { asideKey, asideNumber, dueOf, kindRange } from './state-keys.js'
 import type { TreeReader } from './tree-reader.js'
@@ -40,7 +41,7 @@ export function asideByteBound(message: Uint8Array, id: string, reason: string):
 function encodeAside({ priority, attempts, id, reason, message }: AsideMessage): Uint8Array {
   const bytes = new Uint8Array(32 + (id.length + reason.length) * 3 + message.bytes.length)
   putU16(bytes, 0, priority)
-  putU32(bytes, 2, attempts)
+  putU32(bytes, 2, Math.min(attempts, MOST_ATTEMPTS))
   let at = 6
   for (const text of [id, reason]) {
     at = putVarint(bytes, at, Buffer.byteLength(text))

@@ -18,6 +18,8 @@ import { ASIDE_LANE, laneOf } from './state-keys.js'
  */
 
 const ENTRY_BYTES = 35
+/** More than that are counted as that many. */
+export const MOST_ATTEMPTS = 0xffffffff
 
 /** Room that writing or deleting an entry takes in a record at most. */
 export const ENTRY_BYTE_BOUND = 80
@@ -55,7 +57,7 @@ export interface Entry {
 
 export function encodeEntry(entry: Entry): Uint8Array {
   const bytes = new Uint8Array(ENTRY_BYTES)
-  putU32(bytes, 0, entry.attempts)
+  putU32(bytes, 0, Math.min(entry.attempts, MOST_ATTEMPTS))
   putU64(bytes, 4, entry.sentAt)
   putU64(bytes, 12, entry.expiresAt)
   putU32(bytes, 20, entry.size)

@@ -1,4 +1,5 @@
 import type { Clock } from '../bytes/clock.js'
+import { SiltstoneError } from '../bytes/errors.js'
 import type { Engine } from '../store/engine.js'
 import { internalName } from '../store/internal-trees.js'
 import { creationByteBound } from '../store/record-writer.js'
@@ -12,7 +13,7 @@ import type { Office, OwnerKind } from './office.js'
 import { Registration } from './registration.js'
 import { Repetitions } from './repetition.js'
 import { deadLetterRules, defaultRules, type Rules } from './rules.js'
-import { KIND_NAME, KIND_RULES, kindRange, REGISTRY, stateKey, textKey, textOf } from './state-keys.js'
+import { KIND_NAME, KIND_RULES, kindRange, LAST_OWNER, REGISTRY, stateKey, textKey, textOf } from './state-keys.js'
 import { StoredRun } from './stored-run.js'
 import { TableSweeper } from './table-sweeper.js'
 import { TreeReader } from './tree-reader.js'
@@ -127,7 +128,11 @@ export class PostOffice implements Office {
   /** The number of an owner. One that has none gets one, which is written down with its first commit. */
   private numberOf(key: string): { number: number; isNew: boolean } {
     const known = this.registry().get(key)
-    return known === undefined ? { number: this.nextNumber++, isNew: true } : { number: known, isNew: false }
+    if (known !== undefined) return { number: known, isNew: false }
+    if (this.nextNumber > LAST_OWNER) {
+      throw new SiltstoneError('SILT_FULL', `No number is left for ${key}: the store has had ${LAST_OWNER} queues`)
+    }
+    return { number: this.nextNumber++, isNew: true }
   }
 
   /** Writes down which number is whose. */

@@ -41,6 +41,8 @@ export const KIND_REPETITION = 8
 /** The owner of the names. */
 export const REGISTRY = 0
 export const ASIDE_LANE = 0xffff
+/** What ends the range of its keys still fits into four bytes. */
+export const LAST_OWNER = 0xfffffffe
 
 export const HIGHEST_PRIORITY = 0x7fff
 export const LOWEST_PRIORITY = -0x7ffe

@@ -16,8 +16,8 @@ import { getU32, putU32 } from '../bytes/integers.js'
  */
 
 export const ENVELOPE_BYTES = 9
-/** A block with one value of the greatest length and room to spare; larger is not believed. */
-const LONGEST_RAW_BYTES = 320 * 1024 * 1024
+/** A block with one value of the greatest length and room to spare. A longer one is not compressed: then its length can be believed. */
+export const LONGEST_COMPRESSED_BYTES = 320 * 1024 * 1024
 
 /** Different for any two offsets below 4 GiB of one file, because multiplying by an odd number loses nothing. */
 function placeSeed(fileNumber: number, offset: number): number {
@@ -74,7 +74,8 @@ export function openEnvelope(
   }
   const compression = compressionWithId(codec)
   if (compression === undefined) throw corruption(path, offset, `a block is compressed in an unknown way (${codec})`)
-  if (rawBytes > LONGEST_RAW_BYTES) throw corruption(path, offset, 'a block has no believable length')
+  if (codec !== 0 && rawBytes > LONGEST_COMPRESSED_BYTES)
+    throw corruption(path, offset, 'a block has no believable length')
   try {
     return compression.decompress(bytes, start, payloadEnd, rawBytes, allocate)
   } catch (error) {

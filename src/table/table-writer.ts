@@ -6,7 +6,7 @@ import { type EpochMs, type FileNumber, LATEST_EXPIRY, type Position, type TreeI
 import type { FileHandle } from '../fs/file-system.js'
 import { KIND_DELETE, KIND_PUT_EXPIRING } from '../log/operation.js'
 import { BlockWriter } from './block.js'
-import { ENVELOPE_BYTES, sealEnvelope } from './envelope.js'
+import { ENVELOPE_BYTES, LONGEST_COMPRESSED_BYTES, sealEnvelope } from './envelope.js'
 import { FileOutput } from './file-output.js'
 import { keyHash, TableFilter } from './filter.js'
 import { type BlockHandle, encodeFooter, FOOTER_BYTES, TABLE_FORMAT_VERSION } from './footer.js'
@@ -231,7 +231,7 @@ export class TableWriter {
   }
 
   #writeBlock(bytes: Uint8Array, end = bytes.length): BlockHandle {
-    const compressed = this.#compression.compress(bytes, 0, end)
+    const compressed = end > LONGEST_COMPRESSED_BYTES ? undefined : this.#compression.compress(bytes, 0, end)
     const payload = compressed ?? bytes.subarray(0, end)
     const output = this.#output
     const start = output.reserve(payload.length + ENVELOPE_BYTES)

@@ -45,11 +45,11 @@ export function parseStoreFile(name: string): StoreFile | undefined {
   if (name === NEXT_CURRENT) return { kind: 'next-current', number: 0 }
   if (name === UNFINISHED) return { kind: 'unfinished', number: 0 }
   if (name === LOCK) return { kind: 'lock', number: 0 }
-  const match = /^(?:(MANIFEST-)(\d{6,10})|(\d{6,10})\.(sst|log))$/.exec(name)
+  const match = /^(?:(MANIFEST-)(\d{6,16})|(\d{6,16})\.(sst|log))$/.exec(name)
   if (match === null) return undefined
   const number = Number(match[2] ?? match[3])
   // Only the one way to write a number is ours: '0000012.sst' was made by somebody else.
-  if (digits(number) !== (match[2] ?? match[3])) return undefined
+  if (!Number.isSafeInteger(number) || digits(number) !== (match[2] ?? match[3])) return undefined
   return { kind: match[1] !== undefined ? 'manifest' : match[4] === 'sst' ? 'table' : 'segment', number }
 }
 

@@ -25,7 +25,7 @@ import { type Pressure, pressureOf } from './pressure.js'
 import type { TableMeta } from './table-meta.js'
 import { Tree } from './tree.js'
 import type { CompactionStyle } from './tree-options.js'
-import { LEASE_FILES, LEASE_POSITIONS, READ_ONLY_ATTEMPTS } from './tuning.js'
+import { FEWEST_LEASED_FILES, FIRST_LEASED_POSITIONS, READ_ONLY_ATTEMPTS } from './tuning.js'
 import { WorkerExecutor } from './worker-executor.js'
 
 export type { FlushRequest } from './flush-queue.js'
@@ -102,7 +102,7 @@ export class Forest {
   static async create(environment: ForestEnvironment): Promise<Forest> {
     const state = new ManifestState()
     state.storeId = randomStoreId(environment.fs)
-    state.lease = { files: LEASE_FILES, positions: LEASE_POSITIONS }
+    state.lease = { files: FEWEST_LEASED_FILES, positions: FIRST_LEASED_POSITIONS }
     const forest = new Forest(environment, state, 0, false)
     forest.startWriting(new NumberLease(state.lease, 1), (parts) => Manifest.create(parts, state))
     return forest
@@ -181,7 +181,7 @@ export class Forest {
     return tree
   }
 
-  /** A number for a new file. Blocks for an fsync once in ten thousand calls. */
+  /** A number for a new file. Blocks for an fsync where the lease has run out. */
   nextFileNumber(): FileNumber {
     const { grove } = this.writer
     const number = grove.lease.takeFile()
@@ -189,7 +189,7 @@ export class Forest {
     return number
   }
 
-  /** Returns once no later session can use a position below `upTo` again. Blocks for an fsync once per 16 GiB. */
+  /** Returns once no later session can use a position below `upTo` again. Blocks for an fsync where the lease has run out. */
   leasePositions(upTo: Position): void {
     this.writer.grove.leasePositions(upTo)
   }

@@ -4,6 +4,7 @@ import type { EpochMs, FileNumber, Position, TreeId } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { MemtableImage } from '../memtable/memtable.js'
 import type { KeyRange } from './key-range.js'
+import type { FileCounter } from './lease.js'
 import type { TableMeta } from './table-meta.js'
 import type { Lineage } from './table-origin.js'
 
@@ -25,7 +26,7 @@ export interface JobContext {
   readonly directory: string
   readonly layout: TableLayout
   /** The store's counter of file numbers, in shared memory. */
-  readonly fileNumbers: Uint32Array
+  readonly fileNumbers: FileCounter
 }
 
 interface JobBase {

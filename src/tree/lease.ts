@@ -1,30 +1,45 @@
+import { SiltstoneError } from '../bytes/errors.js'
 import type { FileNumber, Position } from '../bytes/units.js'
 import type { Lease } from './manifest-state.js'
-import { LEASE_FILES, LEASE_FILES_RESERVE, LEASE_POSITIONS } from './tuning.js'
+import {
+  FEWEST_LEASED_FILES,
+  FEWEST_RESERVED_FILES,
+  MOST_LEASED_FILES,
+  MOST_LEASED_POSITIONS,
+  MOST_RESERVED_FILES,
+} from './tuning.js'
+
+/** The next file number, in memory that threads share. */
+export type FileCounter = BigInt64Array
 
 /**
  * Numbers that are never used twice, even if a power loss erases what used them: the manifest promises them ahead, and a
  * session that follows an unclean end begins above the promise.
  *
+ * What an unclean end leaves unused is lost, so a session promises about as much again as it has used: one that dies young loses little,
+ * one that writes much asks rarely.
+ *
  * The counter of files is shared memory, so jobs on another thread draw from it without asking.
  */
 export class NumberLease {
-  /** The next file number, one u32. */
-  readonly counter: Uint32Array
+  readonly counter: FileCounter
+  /** Where this session began. */
+  private readonly firstFile: FileNumber
+  private firstPosition: Position | undefined
   /** What is known to be on disk. */
   private granted: Lease
   /** What was asked for last; granted once the edit that carries it is on disk. */
   private asked: Lease
 
   constructor(granted: Lease, firstFile: FileNumber) {
-    this.counter = new Uint32Array(new SharedArrayBuffer(4))
-    this.counter[0] = firstFile
+    this.counter = fileCounter(firstFile)
+    this.firstFile = firstFile
     this.granted = granted
     this.asked = granted
   }
 
   get nextFile(): FileNumber {
-    return Atomics.load(this.counter, 0)
+    return peekFileNumber(this.counter)
   }
 
   /** Draws a file number. It may be used only when `coversFiles` says so. */
@@ -42,13 +57,24 @@ export class NumberLease {
 
   /** What the next edit should ask for so that positions up to `upTo` may be used; `undefined` where nothing runs out. */
   renewal(upTo: Position): Lease | undefined {
-    const filesRunOut = this.nextFile + LEASE_FILES_RESERVE > this.asked.files
-    if (!filesRunOut && upTo <= this.asked.positions) return undefined
+    const { nextFile, asked } = this
+    const usedFiles = nextFile - this.firstFile
+    const reserve = within(FEWEST_RESERVED_FILES, usedFiles, MOST_RESERVED_FILES)
+    const filesRunOut = nextFile + reserve > asked.files
+    const positionsRunOut = upTo > asked.positions
+    if (!filesRunOut && !positionsRunOut) return undefined
+    if (upTo > LAST_POSITION) throw usedUp('position in its log')
     this.asked = {
-      files: filesRunOut ? this.nextFile + LEASE_FILES : this.asked.files,
-      positions: upTo <= this.asked.positions ? this.asked.positions : upTo + LEASE_POSITIONS,
+      files: filesRunOut ? nextFile + within(FEWEST_LEASED_FILES, usedFiles * 2, MOST_LEASED_FILES) : asked.files,
+      positions: positionsRunOut ? this.positionsFrom(upTo) : asked.positions,
     }
     return this.asked
+  }
+
+  private positionsFrom(upTo: Position): Position {
+    // The first thing that a session asks for is room for its first segment.
+    this.firstPosition ??= upTo
+    return upTo + within(0, upTo - this.firstPosition, MOST_LEASED_POSITIONS)
   }
 
   /** The edit with this lease is on disk. */
@@ -65,6 +91,33 @@ export class NumberLease {
   }
 }
 
-export function takeFileNumber(counter: Uint32Array): FileNumber {
-  return Atomics.add(counter, 0, 1)
+/** Far from where integers end: what is promised ahead of it is exact too. */
+const LAST_POSITION: Position = 2 ** 53 - 2 ** 40
+const LAST_FILE: FileNumber = 2 ** 53 - 2 ** 40
+
+export function fileCounter(first: FileNumber): FileCounter {
+  const counter = new BigInt64Array(new SharedArrayBuffer(8))
+  counter[0] = BigInt(first)
+  return counter
+}
+
+export function takeFileNumber(counter: FileCounter): FileNumber {
+  const number = Number(Atomics.add(counter, 0, 1n))
+  if (number > LAST_FILE) throw usedUp('number for a file')
+  return number
+}
+
+export function peekFileNumber(counter: FileCounter): FileNumber {
+  return Number(Atomics.load(counter, 0))
+}
+
+function within(least: number, value: number, most: number): number {
+  return Math.max(least, Math.min(value, most))
+}
+
+function usedUp(what: string): SiltstoneError {
+  return new SiltstoneError(
+    'SILT_FULL',
+    `The store has used every ${what} that there is; bring its entries over into a new one with a scan of each keyspace`,
+  )
 }

@@ -13,12 +13,16 @@ const GIB = 1024 * MIB
 export const MANIFEST_ROLLOVER_BYTES = MIB
 /** A manifest whose state alone is large is not rewritten before it has doubled: writing it costs what was gained. */
 export const MANIFEST_ROLLOVER_RATIO = 2
-/** One fsync per so many positions: at 1 GB/s one in sixteen seconds, and 2^53 positions still last for 285 years. */
-export const LEASE_POSITIONS = 16 * GIB
-/** A session uses a file number per 16 MiB written and compacted; u32 numbers allow 400,000 unclean ends. */
-export const LEASE_FILES = 10_000
-/** The lease is renewed with the next edit once fewer are left: no compaction makes so many files between two edits. */
-export const LEASE_FILES_RESERVE = 4_000
+/** One fsync per so many positions, in a session that has used as many: at 1 GB/s one in sixteen seconds. */
+export const MOST_LEASED_POSITIONS = 16 * GIB
+/** What a new store is given before it asks: a segment of any usual size. */
+export const FIRST_LEASED_POSITIONS = 64 * MIB
+/** A session uses a file number per 16 MiB written and compacted. What it has not used is lost with an unclean end. */
+export const FEWEST_LEASED_FILES = 200
+export const MOST_LEASED_FILES = 10_000
+/** The lease is renewed with the next edit once fewer are left: as many as a compaction may make between two edits. */
+export const FEWEST_RESERVED_FILES = 100
+export const MOST_RESERVED_FILES = 4_000
 
 /** A reader starts over when the writer beside it has removed what it was about to open. */
 export const READ_ONLY_ATTEMPTS = 100

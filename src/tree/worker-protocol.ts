@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Job, JobOutcome, TableLayout } from './job.js'
+import type { FileCounter } from './lease.js'
 
 /*
  * What passes between a store's thread and its worker.
@@ -21,7 +22,7 @@ export interface WorkerStart {
   readonly signals: Int32Array
   readonly directory: string
   readonly layout: TableLayout
-  readonly fileNumbers: Uint32Array
+  readonly fileNumbers: FileCounter
 }
 
 /** Places in `WorkerStart.signals`. */

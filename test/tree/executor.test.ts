@@ -5,6 +5,7 @@ import type { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { diskFileSystem } from '../../src/fs/disk-file-system.js'
 import type { JobOutcome } from '../../src/tree/job.js'
+import { fileCounter } from '../../src/tree/lease.js'
 import { WORKER_NICENESS } from '../../src/tree/tuning.js'
 import { WorkerExecutor } from '../../src/tree/worker-executor.js'
 import { ForestFixture } from './forest-fixture.js'
@@ -113,7 +114,7 @@ describe('the executors', () => {
   it('fail the jobs of a worker that died, and start another one', async () => {
     const directory = temporaryDirectory()
     const layout = { blockBytes: 4096, restartInterval: 16, filterBitsPerKey: 10 }
-    const fileNumbers = new Uint32Array(new SharedArrayBuffer(4))
+    const fileNumbers = fileCounter(0)
     const executor = new WorkerExecutor({ fs: diskFileSystem, directory, layout, fileNumbers })
     const run = (id: number): Promise<JobOutcome> =>
       new Promise((settle) => executor.submit({ kind: 'removal', id, paths: [join(directory, 'gone')] }, settle))

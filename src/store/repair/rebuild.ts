@@ -5,10 +5,9 @@ import { LOG_HEADER_BYTES } from '../../log/log-header.js'
 import type { LogSalvage } from '../../log/log-salvage.js'
 import { segmentName, tableName } from '../../tree/file-names.js'
 import { randomStoreId } from '../../tree/forest.js'
-import { takeFileNumber } from '../../tree/lease.js'
+import { type FileCounter, fileCounter, peekFileNumber, takeFileNumber } from '../../tree/lease.js'
 import { ManifestState } from '../../tree/manifest-state.js'
 import { type TableMeta, tableMeta } from '../../tree/table-meta.js'
-import { LEASE_FILES, LEASE_POSITIONS } from '../../tree/tuning.js'
 import { resolveOpenOptions } from '../options.js'
 import type { Turn } from '../turn.js'
 import type { FoundTable } from './found-table.js'
@@ -31,7 +30,7 @@ export class Rebuild {
   private readonly directory: string
   private readonly survey: Survey
   private readonly firstNumber: FileNumber
-  private readonly fileNumbers = new Uint32Array(new SharedArrayBuffer(4))
+  private readonly fileNumbers: FileCounter
   private readonly maker: TableMaker
   private readonly now: EpochMs
 
@@ -41,7 +40,7 @@ export class Rebuild {
     this.survey = survey
     this.now = now
     this.firstNumber = survey.firstFreeNumber
-    this.fileNumbers[0] = survey.firstFreeNumber
+    this.fileNumbers = fileCounter(survey.firstFreeNumber)
     const { blockBytes, restartInterval, filterBitsPerKey, compression } = resolveOpenOptions({})
     const layout = { blockBytes, restartInterval, filterBitsPerKey }
     const context = { fs, directory, layout, fileNumbers: this.fileNumbers }
@@ -72,13 +71,14 @@ export class Rebuild {
     const base = this.firstFreePosition()
     state.logFrom = this.survey.keptLog[0]?.number ?? this.beginLog(base, state)
     const number = takeFileNumber(this.fileNumbers)
-    state.lease = { files: this.fileNumbers[0]! + LEASE_FILES, positions: base + LEASE_POSITIONS }
+    state.lease = { files: peekFileNumber(this.fileNumbers) + 1, positions: base }
     return { state, number, mergedTrees }
   }
 
   /** Removes the files that were written and that no state names: all, where the repair failed. */
   removeUnnamed(state: ManifestState = new ManifestState()): void {
-    for (let number = this.firstNumber; number < this.fileNumbers[0]!; number++) {
+    const end = peekFileNumber(this.fileNumbers)
+    for (let number = this.firstNumber; number < end; number++) {
       if (!state.tables.has(number)) this.removeIfThere(tableName(number))
       if (number !== state.logFrom) this.removeIfThere(segmentName(number))
     }
