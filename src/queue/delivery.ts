@@ -108,21 +108,27 @@ export class Delivery {
     return next === Number.POSITIVE_INFINITY ? undefined : next
   }
 
-  /** Other rules than before; they are written down with the next commit, and where there was one already at once. */
+  /** Rules that somebody gives it; they are written down at once, unless they stand there already. */
   changeRules(given: QueueRules): void {
     const { registration, stock } = this
     const before = registration.rules
     const rules = changedRules(before, given)
-    if (rules === before) return
+    const wasRecorded = registration.isRecorded
+    if (rules === before && (wasRecorded || Object.keys(given).length === 0)) return
     if (rules.ordering !== before.ordering && stock.depth > 0) {
       throw invalid(
         `Queue '${this.name}' has ordering '${before.ordering}' and holds ${stock.depth} messages; the ordering can change when it is empty`,
       )
     }
-    const wasRecorded = registration.isRecorded
+    this.post.engine.checkWritable()
     registration.rules = rules
-    // Should it fail, the next commit carries them.
-    if (wasRecorded && this.post.isWritable) stock.commit(0, false, () => {}).catch(() => {})
+    try {
+      // Should it be refused later, the next commit carries them, or the closing of the store.
+      stock.commit(0, this.post.sync, () => {}).catch(() => {})
+    } catch (error) {
+      registration.takeBack(before, wasRecorded)
+      throw error
+    }
     stock.onRoom()
   }
 }

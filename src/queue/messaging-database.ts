@@ -34,8 +34,8 @@ export class Database<K = string, V = string> extends Store<K, V> {
   }
 
   /**
-   * A queue of that name; it comes into being with its first message. Its rules are stored with it: those that are given change it for
-   * everybody, those that are left out stay what they are.
+   * A queue of that name; it comes into being with its first message, or with rules that are given. Those are stored with it at once, in
+   * front of whatever is called next, and hold for everybody; those that are left out stay what they are.
    *
    * @example
    * const payments = db.queue<{ amount: number }>('payments', { ordering: 'group', maxAttempts: 10 })
@@ -52,7 +52,7 @@ export class Database<K = string, V = string> extends Store<K, V> {
     })
   }
 
-  /** The names of the queues that were ever written to, those of dead letters included. */
+  /** The names of the queues that were ever written to or given rules, those of dead letters included. */
   queueNames(): string[] {
     return this.post.namesOf('queue')
   }
@@ -64,7 +64,7 @@ export class Database<K = string, V = string> extends Store<K, V> {
   }
 
   /**
-   * A topic of that name; it comes into being with its first message.
+   * A topic of that name; it comes into being with its first message, or with a retention that is given, which is stored at once.
    *
    * @example
    * const orders = db.topic('orders', { retention: { age: 7 * 86_400_000 } })
@@ -98,8 +98,11 @@ export class Database<K = string, V = string> extends Store<K, V> {
 
   /** What handlers have begun they may still write and acknowledge. */
   private async closeWith(office: PostOffice): Promise<void> {
-    await office.close()
-    await super.close()
+    try {
+      await office.close()
+    } finally {
+      await super.close()
+    }
   }
 
   private get post(): PostOffice {

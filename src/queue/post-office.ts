@@ -4,7 +4,7 @@ import type { Engine } from '../store/engine.js'
 import { internalName } from '../store/internal-trees.js'
 import { creationByteBound } from '../store/record-writer.js'
 import type { TreeState } from '../store/tree-state.js'
-import type { Change } from './change.js'
+import { type Change, commitChange } from './change.js'
 import { Delivery } from './delivery.js'
 import { closedError } from './dispatcher.js'
 import { Mailbox } from './mailbox.js'
@@ -158,10 +158,24 @@ export class PostOffice implements Office {
   async close(): Promise<void> {
     if (this.isClosed) return
     await Promise.all([...this.mailboxes.values()].map((mailbox) => mailbox.stopWorkers()))
+    const behind = this.isWritable ? this.recordRules() : Promise.resolve()
     this.isClosed = true
     this.sweeper.close()
     for (const repetitions of this.repetitionsOf.values()) repetitions.close()
     for (const mailbox of this.mailboxes.values()) mailbox.close(closedError())
     for (const run of this.runs.values()) run.close()
+    await behind
+  }
+
+  /** Rules that were given in a commit that was refused, without one behind it that would have carried them. */
+  private async recordRules(): Promise<void> {
+    const stocks = [...this.mailboxes.values()].map(({ delivery }) => delivery.stock)
+    const ledgers = [
+      ...stocks.filter(({ registration }) => registration.isBehind),
+      ...[...this.runs.values()].filter((run) => !run.isRetentionRecorded),
+    ]
+    for (const ledger of ledgers) {
+      await commitChange(this.engine, ledger.figuresByteBound, this.sync, (change) => change.touch(ledger))
+    }
   }
 }

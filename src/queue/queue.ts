@@ -171,6 +171,12 @@ export class Queue<T = unknown> implements MessageTarget<T> {
     return this.mailbox.delivery.rules
   }
 
+  /** The rules, where they are written down. @internal */
+  get recordedRules(): Rules | undefined {
+    const { rules, stock } = this.mailbox.delivery
+    return stock.registration.isRecorded ? rules : undefined
+  }
+
   /**
    * Sends a message: bytes, text or anything that JSON holds.
    *

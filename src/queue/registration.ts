@@ -11,6 +11,7 @@ export class Registration {
   readonly number: number
   private current: Rules
   private recorded: boolean
+  private given = false
 
   constructor(post: Office, kind: OwnerKind, name: string, number: number, rules: Rules, recorded: boolean) {
     this.post = post
@@ -25,10 +26,22 @@ export class Registration {
     return this.current
   }
 
-  /** Other rules than before: they are written down with the next commit. */
+  /** Rules that somebody gives it: they are written down with the next commit. */
   set rules(rules: Rules) {
     this.current = rules
     this.recorded = false
+    this.given = true
+  }
+
+  /** They were not given, after all. */
+  takeBack(rules: Rules, wasRecorded: boolean): void {
+    this.current = rules
+    this.recorded = wasRecorded
+  }
+
+  /** Whether it was given rules that no commit has carried yet: the one that was to was refused. */
+  get isBehind(): boolean {
+    return this.given && !this.recorded
   }
 
   get isRecorded(): boolean {

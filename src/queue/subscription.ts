@@ -9,6 +9,7 @@ import { Message } from './message.js'
 import type { StoredMessage } from './message-format.js'
 import { type ReceiveOptions, startWorker, waitOptions } from './queue.js'
 import { PURGE_BYTE_BOUND } from './removals.js'
+import type { Rules } from './rules.js'
 import type { StoredRun } from './stored-run.js'
 import type { ConsumeOptions, Worker } from './worker.js'
 
@@ -127,6 +128,11 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
       }
       yield* messages
     }
+  }
+
+  /** What holds for everybody who uses the subscription. */
+  get rules(): Rules {
+    return this.mailbox.delivery.rules
   }
 
   /** How many messages of the topic it has not done with yet. */

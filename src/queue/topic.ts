@@ -74,12 +74,9 @@ const from = (value: unknown): unknown => {
   throw invalid(`Option from must be 'earliest', 'latest', { offset } or { time }, not ${describe(value)}`)
 }
 const { ordering, visibilityTimeout, maxAttempts, backoff, deadLetter } = ruleChecks
+const subscriptionRuleChecks = { ordering, visibilityTimeout, maxAttempts, backoff, deadLetter }
 const subscribeChecks = {
-  ordering,
-  visibilityTimeout,
-  maxAttempts,
-  backoff,
-  deadLetter,
+  ...subscriptionRuleChecks,
   from,
   delivery: (value: unknown) => {
     if (value === 'at-least-once' || value === 'at-most-once') return value
@@ -87,6 +84,12 @@ const subscribeChecks = {
   },
   filter: isFunction,
   map: isFunction,
+}
+
+/** The rules among the options of `subscribe`. @internal */
+export function subscriptionRules(options: SubscribeOptions<unknown>): QueueRules {
+  const given = checked(options, subscribeChecks, 'subscribe')
+  return Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(subscriptionRuleChecks, name)))
 }
 
 /**
@@ -270,8 +273,11 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   private begin(mailbox: Mailbox, from: From): void {
     const { delivery } = mailbox
     delivery.stock.begin(this.offsetOf(from))
+    if (!this.post.isWritable) return
+    const { registration } = delivery.stock
+    registration.rules = delivery.rules
     // Behind what was published before in this turn, in front of what will be.
-    if (this.post.isWritable) delivery.stock.commit(0, this.post.sync, () => {}).catch(() => {})
+    delivery.stock.commit(0, this.post.sync, () => {}).catch(() => {})
   }
 
   private offsetOf(from: From): number {

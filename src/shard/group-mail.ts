@@ -3,7 +3,7 @@ import type { QueueOptions } from '../queue/rules.js'
 import type { TopicOptions } from '../queue/topic.js'
 import type { GroupReceipt } from './group-deliveries.js'
 import { GroupQueue } from './group-queue.js'
-import { GroupTopic, topicShard } from './group-topic.js'
+import { GroupTopic } from './group-topic.js'
 import type { LogPart, MailOperation, QueuePart, RunFigures, ShardMail, TopicPart } from './mail.js'
 import type { GroupSource, MailGround, PartGround } from './mail-ground.js'
 import type { MailRoutes } from './mail-routes.js'
@@ -17,6 +17,7 @@ export class GroupMail implements ShardMail, PartGround {
   /** Shards without keys, that are there until their messages are gone. */
   private readonly emptying = new Map<string, Shard>()
   private readonly queues = new Map<string, GroupQueue>()
+  private readonly topics = new Map<string, GroupTopic>()
   private readonly sources = new Set<GroupSource>()
   private turn = 0
 
@@ -35,7 +36,10 @@ export class GroupMail implements ShardMail, PartGround {
 
   topic(name: string, options: TopicOptions): TopicPart {
     this.ground.checkOpen()
-    return new GroupTopic(this, name, options)
+    let topic = this.topics.get(name)
+    if (topic === undefined) this.topics.set(name, (topic = new GroupTopic(this, name)))
+    topic.configure(options)
+    return topic
   }
 
   log(name: string): LogPart {
@@ -80,8 +84,8 @@ export class GroupMail implements ShardMail, PartGround {
       return { shard, operation: { type: 'ack', receipt } }
     }
     if (operation.type === 'publish') {
-      const placement = this.routes.ofTopic(operation.topic, this.ground.placement())
-      return { shard: topicShard(placement, operation.topic, operation.message.key), operation }
+      const topic = this.topic(operation.topic, {}) as GroupTopic
+      return { shard: topic.shardOf(operation.message.key), operation }
     }
     const queue = this.queue(operation.queue, {}) as GroupQueue
     return { shard: queue.shardOf(operation.message), operation }

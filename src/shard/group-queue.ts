@@ -1,6 +1,6 @@
 import { invalid } from '../bytes/errors.js'
 import type { PeekedMessage, QueueStats, SendItem } from '../queue/queue.js'
-import type { QueueOptions, Rules } from '../queue/rules.js'
+import { changedRules, defaultRules, type QueueOptions, type Rules } from '../queue/rules.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { crossShard, NOT_ATOMIC } from './cross-shard.js'
 import { GroupDeliveries } from './group-deliveries.js'
@@ -14,38 +14,84 @@ const encoder = new TextEncoder()
 /** A queue over the shards of a group. */
 export class GroupQueue extends GroupDeliveries<QueuePart> implements QueuePart {
   private readonly name: string
-  /** What handles were made with; a shard that joins is told. */
-  private options: QueueOptions = {}
+  private readonly owner: string
+  /** What it was given, as the directory has it; every shard's part is given the same. */
+  private given: Rules | undefined
+  private signing: Pick<QueueOptions, 'signingKey'> = {}
   private isPaused = false
 
   constructor(mail: PartGround, name: string) {
     super(mail)
     this.name = name
+    this.owner = `queue:${name}`
+    this.given = this.noted() ?? this.recorded()
+    if (this.given !== undefined) for (const part of this.all()) this.settle(part)
+  }
+
+  private noted(): Rules | undefined {
+    const rules = this.mail.routes.rulesOf(this.owner)
+    // JSON leaves out the limits that there are not.
+    return rules && { ...defaultRules(this.name), ...rules }
+  }
+
+  /** Of a queue that was given rules before directories had them: those of a part that has them written down. */
+  private recorded(): Rules | undefined {
+    for (const part of this.all()) {
+      const rules = part.recordedRules()
+      if (rules !== undefined && changedRules(rules, defaultRules(this.name)) !== rules) return rules
+    }
+    return undefined
   }
 
   protected make(shard: Shard): QueuePart {
-    const part = shard.mail.queue(this.name, this.options)
+    const part = shard.mail.queue(this.name, this.signing)
+    if (this.given !== undefined) this.settle(part)
     if (this.isPaused) part.pause()
     return part
+  }
+
+  /** Gives a part the rules that hold for all. One that can be written to no more can still be read. */
+  private settle(part: QueuePart): void {
+    try {
+      part.configure(this.given!)
+    } catch {
+      // It is tried again when the store is opened again.
+    }
   }
 
   protected shardNames(): readonly string[] {
     return this.mail.shardNames()
   }
 
+  /** A shard that joins has the rules before it gets messages. */
+  override joined(name: string): void {
+    this.part(name)
+    super.joined(name)
+  }
+
   /** Rules that are given change those of every shard's part. */
   configure(options: QueueOptions): void {
-    if (Object.keys(options).length === 0) return
-    const { ordering } = options
-    if (ordering !== undefined && ordering !== this.rules().ordering && this.stats().depth > 0) {
+    const { signingKey, rateLimit: _, ...rules } = options
+    if (signingKey !== undefined) this.signing = { signingKey }
+    if (Object.keys(rules).length === 0) return
+    const before = this.rules()
+    const next = changedRules(before, rules)
+    if (next === before && this.given !== undefined) return
+    if (next.ordering !== before.ordering && this.stats().depth > 0) {
       throw invalid(`The ordering of queue '${this.name}' can be changed only while it is empty`)
     }
-    this.options = { ...this.options, ...options }
-    for (const name of this.shardNames()) this.mail.shard(name).mail.queue(this.name, options)
+    const parts = this.all()
+    this.mail.routes.keepRules(this.owner, next)
+    this.given = next
+    for (const part of parts) part.configure(next)
   }
 
   rules(): Rules {
-    return this.part(this.home()).rules()
+    return this.given ?? this.part(this.home()).rules()
+  }
+
+  recordedRules(): Rules | undefined {
+    return this.given
   }
 
   /** The shard of a message; `undefined`: any. */

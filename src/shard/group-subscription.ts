@@ -1,4 +1,5 @@
 import { SiltstoneError } from '../bytes/errors.js'
+import type { Rules } from '../queue/rules.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { GroupDeliveries } from './group-deliveries.js'
 import type { SubscriptionPart } from './mail.js'
@@ -30,6 +31,10 @@ export class GroupSubscription extends GroupDeliveries<SubscriptionPart> impleme
 
   protected shardNames(): readonly string[] {
     return this.names()
+  }
+
+  rules(): Rules {
+    return this.all()[0]!.rules()
   }
 
   lag(): number {

@@ -1,25 +1,60 @@
-import type { PublishOptions, SubscribeOptions, TopicOptions } from '../queue/topic.js'
+import { isDeepStrictEqual } from 'node:util'
+import { invalid } from '../bytes/errors.js'
+import { isSameRetention } from '../queue/retention.js'
+import type { Ordering, QueueRules } from '../queue/rules.js'
+import {
+  checkTopicOptions,
+  type PublishOptions,
+  type SubscribeOptions,
+  subscriptionRules,
+  type TopicOptions,
+} from '../queue/topic.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { addTo } from './by-shard.js'
 import { crossShard, NOT_ATOMIC } from './cross-shard.js'
 import { GroupSubscription } from './group-subscription.js'
 import { hasTag } from './hash-tag.js'
 import type { RunFigures, SubscriptionPart, TopicPart } from './mail.js'
-import type { PartGround } from './mail-ground.js'
+import type { GroupSource, PartGround } from './mail-ground.js'
 import type { Placement } from './placement/placement.js'
+import type { Shard } from './shard.js'
 
 /** A topic over the shards of a group. */
-export class GroupTopic implements TopicPart {
+export class GroupTopic implements TopicPart, GroupSource {
   private readonly mail: PartGround
   private readonly name: string
-  private readonly options: TopicOptions
+  private readonly owner: string
+  /** What it was given, as the directory has it; every shard's part is given the same. */
+  private given: TopicOptions
   private readonly parts = new Map<string, TopicPart>()
 
-  constructor(mail: PartGround, name: string, options: TopicOptions) {
+  constructor(mail: PartGround, name: string) {
     this.mail = mail
     this.name = name
-    this.options = options
+    this.owner = `topic:${name}`
+    this.given = mail.routes.rulesOf(this.owner) ?? {}
+    mail.register(this)
     for (const part of this.names()) this.part(part)
+  }
+
+  configure(options: TopicOptions): void {
+    const { retention } = checkTopicOptions(options)
+    if (retention === undefined || isSameRetention(retention, this.given.retention ?? {})) return
+    const parts = this.names().map((name) => this.part(name))
+    this.given = { retention }
+    this.mail.routes.keepRules(this.owner, this.given)
+    for (const part of parts) part.configure(this.given)
+  }
+
+  left(name: string): void {
+    this.parts.delete(name)
+  }
+
+  /** The shard of a message by its key, which has what the topic was given. */
+  shardOf(key: string | undefined): string {
+    const name = topicShard(this.placement(), this.name, key)
+    this.part(name)
+    return name
   }
 
   async publishMany(
@@ -50,13 +85,49 @@ export class GroupTopic implements TopicPart {
 
   subscribe(name: string, options: SubscribeOptions<unknown>): SubscriptionPart {
     this.mail.ground.checkOpen()
-    return new GroupSubscription(
+    const owner = `subscription:${this.name}/${name}`
+    const noted = this.mail.routes.rulesOf(owner) as QueueRules | undefined
+    const chosen = subscriptionRules(options)
+    const { ordering } = chosen
+    if (ordering !== undefined && ordering !== noted?.ordering) this.checkOrdering(name, ordering)
+    const backoff = { ...noted?.backoff, ...chosen.backoff }
+    const rules = { ...noted, ...chosen, ...(Object.keys(backoff).length > 0 && { backoff }) }
+    const subscription = new GroupSubscription(
       this.mail,
       () => this.names().filter((each) => this.mail.has(each)),
-      (shard, isLater) =>
-        // What a shard has that joined later is all new.
-        shard.mail.topic(this.name, {}).subscribe(name, isLater ? { ...options, from: 'earliest' } : options),
+      (shard, isLater) => this.subscribeOn(shard, name, isLater ? { ...options, from: 'earliest' } : options, rules),
     )
+    if (!isDeepStrictEqual(rules, noted ?? {})) this.mail.routes.keepRules(owner, rules)
+    return subscription
+  }
+
+  /** An ordering is changed on all shards or on none. */
+  private checkOrdering(name: string, ordering: Ordering): void {
+    for (const part of this.names().map((each) => this.part(each))) {
+      if (!part.subscriptionNames().includes(name)) continue
+      const subscription = part.subscribe(name, {})
+      const { ordering: present } = subscription.rules()
+      const lag = subscription.lag()
+      void subscription.close()
+      if (ordering === present || lag === 0) continue
+      throw invalid(
+        `Subscription '${this.name}/${name}' has ordering '${present}' and messages left to read; the ordering can change when it has read them`,
+      )
+    }
+  }
+
+  /** What a shard has that joined later is all new, and gets the rules that the others have. */
+  private subscribeOn(
+    shard: Shard,
+    name: string,
+    options: SubscribeOptions<unknown>,
+    { ordering, ...rules }: QueueRules,
+  ): SubscriptionPart {
+    const part = shard.mail.topic(this.name, {})
+    const { ordering: chosen, ...rest } = options
+    // Where messages wait the ordering can only stay what it is, which is that, unless a loss of power came in between.
+    const isGiven = ordering !== undefined && (chosen !== undefined || !part.subscriptionNames().includes(name))
+    return part.subscribe(name, { ...rest, ...rules, ...(isGiven && { ordering }) } as SubscribeOptions<unknown>)
   }
 
   subscriptionNames(): string[] {
@@ -65,6 +136,7 @@ export class GroupTopic implements TopicPart {
 
   async unsubscribe(name: string, options: WriteOptions): Promise<boolean> {
     const gone = await Promise.all(this.names().map((each) => this.part(each).unsubscribe(name, options)))
+    this.mail.routes.forgetRules(`subscription:${this.name}/${name}`)
     return gone.includes(true)
   }
 
@@ -85,7 +157,14 @@ export class GroupTopic implements TopicPart {
 
   private part(name: string): TopicPart {
     let part = this.parts.get(name)
-    if (part === undefined) this.parts.set(name, (part = this.mail.shard(name).mail.topic(this.name, this.options)))
+    if (part !== undefined) return part
+    part = this.mail.shard(name).mail.topic(this.name, {})
+    this.parts.set(name, part)
+    try {
+      if (this.given.retention !== undefined) part.configure(this.given)
+    } catch {
+      // One that can be written to no more can still be read; it is tried again when the store is opened again.
+    }
     return part
   }
 }

@@ -75,7 +75,7 @@ export class LocalMail implements ShardMail {
   }
 
   queue(name: string, options: QueueOptions): QueuePart {
-    return new LocalQueue(this.db.queue(name, options), this.receipts)
+    return new LocalQueue(this.db, this.db.queue(name, options), this.receipts)
   }
 
   topic(name: string, options: TopicOptions): TopicPart {
@@ -159,10 +159,12 @@ function handed(message: Message, receipt: Receipt): HandedMessage {
 }
 
 class LocalQueue extends LocalDeliveries implements QueuePart {
+  private readonly db: Database<Bytes, Bytes>
   private readonly queue: Queue
 
-  constructor(queue: Queue, receipts: Receipts) {
+  constructor(db: Database<Bytes, Bytes>, queue: Queue, receipts: Receipts) {
     super(queue, receipts)
+    this.db = db
     this.queue = queue
   }
 
@@ -175,6 +177,16 @@ class LocalQueue extends LocalDeliveries implements QueuePart {
 
   rules(): Rules {
     return this.queue.rules
+  }
+
+  recordedRules(): Rules | undefined {
+    return this.queue.recordedRules
+  }
+
+  configure({ ordering, ...rest }: QueueOptions): void {
+    const { rules } = this.queue
+    const waits = ordering !== rules.ordering && this.queue.stats().depth > 0
+    this.db.queue(this.queue.name, waits || ordering === undefined ? rest : { ...rest, ordering })
   }
 
   stats(): QueueStats {
@@ -215,6 +227,10 @@ class LocalTopic implements TopicPart {
     this.receipts = receipts
   }
 
+  configure(options: TopicOptions): void {
+    this.topic.configure(options)
+  }
+
   publishMany(
     items: readonly ({ body: unknown } & Omit<PublishOptions, 'sync'>)[],
     options: WriteOptions,
@@ -245,6 +261,10 @@ class LocalSubscription extends LocalDeliveries implements SubscriptionPart {
   constructor(subscription: Subscription, receipts: Receipts) {
     super(subscription, receipts)
     this.subscription = subscription
+  }
+
+  rules(): Rules {
+    return this.subscription.rules
   }
 
   lag(): number {

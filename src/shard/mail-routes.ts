@@ -134,6 +134,20 @@ export class MailRoutes {
     this.write({ ...this.record, topics: without(this.record.topics, topics), logs: without(this.record.logs, logs) })
   }
 
+  /** What a queue, a topic or a subscription was given, by its kind, a colon and its name. */
+  rulesOf(owner: string): object | undefined {
+    return this.directory.rulesOf(owner)
+  }
+
+  /** Notes, synced, what one was given: that goes for all shards, whichever of them hear of it before the process ends. */
+  keepRules(owner: string, rules: object): void {
+    this.directory.putRulesSync(owner, rules)
+  }
+
+  forgetRules(owner: string): void {
+    if (this.directory.rulesOf(owner) !== undefined) this.directory.deleteRulesSync(owner)
+  }
+
   private write(record: MailRecord): void {
     this.directory.putMailSync(record)
     this.record = record

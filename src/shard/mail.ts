@@ -53,6 +53,10 @@ export interface Deliveries {
 /** One shard's part of a queue. */
 export interface QueuePart extends Deliveries {
   rules(): Rules
+  /** The rules, where they are written down. */
+  recordedRules(): Rules | undefined
+  /** Gives it rules that hold on all shards, at once. The ordering of one that holds messages stays until it is empty. */
+  configure(rules: QueueOptions): void
   stats(): QueueStats
   sendMany(items: readonly SendItem<unknown>[], options: WriteOptions & { timeout?: number }): Promise<SentMessage[]>
   peek(max: number): Promise<PeekedMessage<unknown>[]>
@@ -72,6 +76,8 @@ export interface SentMessage {
 
 /** One shard's part of a topic. */
 export interface TopicPart {
+  /** Gives it options that hold on all shards, at once. */
+  configure(options: TopicOptions): void
   publishMany(
     items: readonly ({ body: unknown } & Omit<PublishOptions, 'sync'>)[],
     options: WriteOptions,
@@ -94,6 +100,7 @@ export interface RunFigures {
 }
 
 export interface SubscriptionPart extends Deliveries {
+  rules(): Rules
   lag(): number
   seek(to: { offset: number } | { time: number } | 'earliest' | 'latest', options: WriteOptions): Promise<void>
   close(): Promise<void>

@@ -24,6 +24,8 @@ import type { ShardingOptions } from './shard-options.js'
  *   mail       { former, topics, logs }
  *              former placements that queues still follow, and by queue the shards that have run empty since; the placement of each
  *              topic and the shard of each log
+ *   rules:…    of queue:NAME its rules, of topic:NAME { retention }, of subscription:TOPIC/NAME the rules that were given
+ *              what a queue, a topic or a subscription was given: it holds on every shard, also on one that joins later
  *   mark       { store, name, epoch }
  *              in a store that is itself a shard: of which one
  *
@@ -150,6 +152,20 @@ export class OwnershipDirectory {
   /** Before anything is sent that relies on it. */
   putMailSync(mail: MailRecord): void {
     this.db.putSync('mail', mail)
+  }
+
+  /** What a queue, a topic or a subscription was given. */
+  rulesOf(owner: string): object | undefined {
+    return this.db.getSync(`rules:${owner}`) as object | undefined
+  }
+
+  /** Before a shard hears of them. */
+  putRulesSync(owner: string, rules: object): void {
+    this.db.putSync(`rules:${owner}`, rules)
+  }
+
+  deleteRulesSync(owner: string): void {
+    this.db.delSync(`rules:${owner}`)
   }
 
   mark(): ShardMark | undefined {

@@ -22,9 +22,6 @@ export interface ShardedSubscribeOptions<T, R = T> extends Omit<SubscribeOptions
   map?: (message: ShardedMessage<T>) => R
 }
 
-// A subscription extends what its workers hold in this time, unless it is told otherwise: the default of a queue.
-const DEFAULT_VISIBILITY_MS = 30_000
-
 /**
  * A topic dealt out over shards by the keys of its messages; `Topic` of a single store, with the same methods. The order of a key
  * holds, for every subscription and every replay.
@@ -79,11 +76,8 @@ export class ShardedTopic<T = unknown> {
     if (typeof from === 'object' && 'offset' in from) throw noOffsets()
     const part = this.part.subscribe(name, rest as SubscribeOptions<unknown>)
     const reading = { filter, map } as Reading<R>
-    const visibilityMs = rest.visibilityTimeout ?? DEFAULT_VISIBILITY_MS
-    return new ShardedSubscription<R>(`${this.name}/${name}`, part, this.home, reading, {
-      isAtMostOnce: rest.delivery === 'at-most-once',
-      visibilityMs,
-    })
+    const isAtMostOnce = rest.delivery === 'at-most-once'
+    return new ShardedSubscription<R>(`${this.name}/${name}`, part, this.home, reading, isAtMostOnce)
   }
 
   /** The names of the subscriptions that are kept. */
@@ -121,24 +115,16 @@ export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMe
   private readonly home: MailHome
   private readonly reading: Reading<T>
   private readonly isAtMostOnce: boolean
-  private readonly visibilityMs: number
   private readonly closing = new AbortController()
   private readonly workers = new Set<ShardedWorker<ShardedMessage<T>>>()
 
   /** @internal Subscriptions come from `topic.subscribe()`. */
-  constructor(
-    name: string,
-    part: SubscriptionPart,
-    home: MailHome,
-    reading: Reading<T>,
-    { isAtMostOnce, visibilityMs }: { isAtMostOnce: boolean; visibilityMs: number },
-  ) {
+  constructor(name: string, part: SubscriptionPart, home: MailHome, reading: Reading<T>, isAtMostOnce: boolean) {
     this.name = name
     this.part = part
     this.home = home
     this.reading = reading
     this.isAtMostOnce = isAtMostOnce
-    this.visibilityMs = visibilityMs
   }
 
   /** Takes messages, or waits for the first. */
@@ -164,7 +150,7 @@ export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMe
         if (!this.isAtMostOnce) this.part.release([message.receipt])
       },
     }
-    const worker = new ShardedWorker(source, handler, options, this.home.clock, this.visibilityMs)
+    const worker = new ShardedWorker(source, handler, options, this.home.clock, this.part.rules().visibilityTimeout)
     this.workers.add(worker)
     return worker
   }

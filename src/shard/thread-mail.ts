@@ -84,6 +84,14 @@ class ThreadQueue extends ThreadDeliveries implements QueuePart {
     return this.client.callSync(this.object, 'rules', [])
   }
 
+  recordedRules(): Rules | undefined {
+    return this.client.callSync(this.object, 'recordedRules', [])
+  }
+
+  configure(rules: QueueOptions): void {
+    this.client.callSync(this.object, 'configure', [rules])
+  }
+
   stats(): QueueStats {
     return this.client.callSync(this.object, 'stats', [])
   }
@@ -115,6 +123,10 @@ class ThreadQueue extends ThreadDeliveries implements QueuePart {
 }
 
 class ThreadTopic extends ThreadObject implements TopicPart {
+  configure(options: TopicOptions): void {
+    this.client.callSync(this.object, 'configure', [options])
+  }
+
   publishMany(
     items: readonly ({ body: unknown } & Omit<PublishOptions, 'sync'>)[],
     options: WriteOptions,
@@ -157,6 +169,10 @@ class ThreadSubscription extends ThreadDeliveries implements SubscriptionPart {
   override async extend(receipt: Receipt, ms: number): Promise<void> {
     if (this.isClosed) throw staleReceipt()
     await super.extend(receipt, ms)
+  }
+
+  rules(): Rules {
+    return this.client.callSync(this.object, 'rules', [])
   }
 
   lag(): number {
