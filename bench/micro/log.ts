@@ -38,7 +38,7 @@ class EndlessLog {
 
   encode(): void {
     if (!this.log.fits(PAYLOAD_BYTES)) this.#rotate()
-    this.log.endRecord(this.log.beginRecord() + PAYLOAD_BYTES, 1)
+    this.log.endRecord(this.log.beginRecord(PAYLOAD_BYTES) + PAYLOAD_BYTES, 1)
   }
 
   #rotate(): void {

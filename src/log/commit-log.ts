@@ -33,6 +33,8 @@ export class CommitLog {
   /** Set when a failed write could not be cut off again: nothing may be appended behind it. */
   private tailUncut = false
   private syncedUpTo: Position
+  /** Where the record begun last ends at the latest; 0 where none was begun. */
+  private promisedEnd = 0
   private resting: boolean
 
   /** `resting`: the last session ended in order and nothing was written since; `wake` comes before the first record. */
@@ -74,9 +76,11 @@ export class CommitLog {
     return !this.resting && this.current.end + RECORD_HEADER_BYTES + payloadBytes <= this.current.bytes.length
   }
 
-  /** Where the payload of the next record goes. Requires: it fits. */
-  beginRecord(): number {
-    return this.current.end + RECORD_HEADER_BYTES
+  /** Where the payload of the next record goes, which has at most so many bytes. Requires: it fits. */
+  beginRecord(payloadBytes: number): number {
+    const start = this.current.end + RECORD_HEADER_BYTES
+    this.promisedEnd = start + payloadBytes
+    return start
   }
 
   /** Closes the record begun last, whose payload ends at `payloadEnd`. */
@@ -84,7 +88,9 @@ export class CommitLog {
     const { current } = this
     const start = current.end
     assert(payloadEnd - start > RECORD_HEADER_BYTES && operationCount > 0, 'a record holds something')
+    assert(payloadEnd <= this.promisedEnd, 'a record takes no more room than was asked for')
     assert(payloadEnd - start <= LONGEST_RECORD_BYTES, 'a record is shorter than 2 GiB')
+    this.promisedEnd = 0
     sealRecord(current.view, start, payloadEnd, current.frame, operationCount, current.base + start, this.syncedUpTo)
     current.end = payloadEnd
   }

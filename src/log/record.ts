@@ -24,6 +24,7 @@ export const RECORD_HEADER_BYTES = 32
 
 // Room for a value of 256 MiB many times over, and still an integer for every bit operation.
 export const LONGEST_RECORD_BYTES = 0x7fffffff
+export const LONGEST_PAYLOAD_BYTES = LONGEST_RECORD_BYTES - RECORD_HEADER_BYTES
 
 /** What all records of one file have in common. Who does not know the file's salt cannot make a record of it. */
 export interface RecordFrame {

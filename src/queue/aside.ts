@@ -1,4 +1,5 @@
-import { getU16, getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
+import { assert } from '../bytes/errors.js'
+import { getU16, getU32, putU16, putU32, putVarint, VarintReader, varintLength } from '../bytes/integers.js'
 import { getText, putText } from '../bytes/text.js'
 import type { Change } from './change.js'
 import { MOST_ATTEMPTS } from './entry.js'
@@ -31,28 +32,26 @@ export interface AsideMessage {
   readonly message: StoredMessage
 }
 
+const HEAD_BYTES = 6
+
 const varint = new VarintReader()
 
-/** Room that one takes in a record at most. */
-export function asideByteBound(message: Uint8Array, id: string, reason: string): number {
-  return 80 + message.length + (id.length + reason.length) * 3
-}
-
 function encodeAside({ priority, attempts, id, reason, message }: AsideMessage): Uint8Array {
-  const bytes = new Uint8Array(32 + (id.length + reason.length) * 3 + message.bytes.length)
+  const idBytes = Buffer.byteLength(id)
+  const reasonBytes = Buffer.byteLength(reason)
+  const textBytes = varintLength(idBytes) + idBytes + varintLength(reasonBytes) + reasonBytes
+  const bytes = new Uint8Array(HEAD_BYTES + textBytes + message.bytes.length)
   putU16(bytes, 0, priority)
   putU32(bytes, 2, Math.min(attempts, MOST_ATTEMPTS))
-  let at = 6
-  for (const text of [id, reason]) {
-    at = putVarint(bytes, at, Buffer.byteLength(text))
-    at = putText(bytes, at, text)
-  }
+  let at = putText(bytes, putVarint(bytes, HEAD_BYTES, idBytes), id)
+  at = putText(bytes, putVarint(bytes, at, reasonBytes), reason)
+  assert(at === HEAD_BYTES + textBytes, 'what is set aside takes the room that was made for it')
   bytes.set(message.bytes, at)
-  return bytes.subarray(0, at + message.bytes.length)
+  return bytes
 }
 
 function decodeAside(key: Uint8Array, bytes: Uint8Array): AsideMessage {
-  let at = 6
+  let at = HEAD_BYTES
   const text = (): string => {
     const length = varint.read(bytes, at)
     at = varint.end + length

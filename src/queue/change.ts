@@ -1,6 +1,8 @@
+import type { BatchPart } from '../store/batch-part.js'
 import type { CommitOutcome } from '../store/commit-pipeline.js'
 import type { Engine } from '../store/engine.js'
-import { RecordWriter } from '../store/record-writer.js'
+import { commitWith, OperationList } from '../store/operation-list.js'
+import { announce, isHeard, type QueueChannel, type QueueEvent } from './channels.js'
 
 /** Something whose figures go along with every change of it. */
 export interface Ledger {
@@ -19,13 +21,13 @@ export interface Ledger {
  * be woken by belongs into `onCommitted`.
  */
 export class Change implements CommitOutcome {
-  readonly record: RecordWriter
+  readonly record: OperationList
   private readonly done: (() => void)[] = []
   private readonly undo: (() => void)[] = []
   private readonly ledgers: Ledger[] = []
   private readonly appends: Appended[] = []
 
-  constructor(record: RecordWriter) {
+  constructor(record: OperationList) {
     this.record = record
   }
 
@@ -35,6 +37,13 @@ export class Change implements CommitOutcome {
 
   onRefused(action: () => void): void {
     this.undo.push(action)
+  }
+
+  /** Says on a channel what happened, once it has. */
+  announce(name: QueueChannel, event: () => QueueEvent): void {
+    if (!isHeard(name)) return
+    const told = event()
+    this.done.push(() => announce(name, () => told))
   }
 
   /** The figures of a ledger are about to change: they are written with this commit. */
@@ -85,26 +94,22 @@ interface Appended {
   bytes: number
 }
 
-/** Commits what `make` changes. Throws what `make` throws, and then nothing was changed. */
-export function commitChange(
-  engine: Engine,
-  byteBound: number,
-  sync: boolean,
-  make: (change: Change) => void,
-): Promise<void> {
-  const { pipeline } = engine
-  // Making room may refuse what was issued before, so it comes before anything that builds on it.
-  const offset = pipeline.begin(byteBound)
-  const change = new Change(new RecordWriter(pipeline.bytes, offset))
-  try {
-    make(change)
-    change.finish()
-  } catch (error) {
-    change.refused()
-    throw error
+/** What `make` changes, as part of a commit. It is called again where the commit has to be made anew. */
+export function changePart(engine: Engine, make: (change: Change) => void): BatchPart {
+  let change: Change | undefined
+  return {
+    engine,
+    add: (operations) => {
+      change = new Change(operations)
+      make(change)
+      change.finish()
+    },
+    committed: () => change!.committed(),
+    refused: () => change!.refused(),
   }
-  const { record } = change
-  if (record.count > 0) return pipeline.commit(record.end, record.count, sync, change)
-  change.committed()
-  return Promise.resolve()
+}
+
+/** Commits what `make` changes. Throws what `make` throws, and then nothing was changed. */
+export function commitChange(engine: Engine, sync: boolean, make: (change: Change) => void): Promise<void> {
+  return commitWith(engine.pipeline, new OperationList(), changePart(engine, make), sync)
 }

@@ -23,8 +23,14 @@ export interface QueueEvent {
   readonly [detail: string]: unknown
 }
 
+export type QueueChannel = keyof typeof channels
+
+export function isHeard(name: QueueChannel): boolean {
+  return channels[name].hasSubscribers
+}
+
 /** Publishes an event that is put together only where somebody listens. */
-export function announce(name: keyof typeof channels, event: () => QueueEvent): void {
+export function announce(name: QueueChannel, event: () => QueueEvent): void {
   const target = channels[name]
   if (target.hasSubscribers) target.publish(event())
 }

@@ -1,7 +1,7 @@
 import { invalid } from '../bytes/errors.js'
 import type { Change } from './change.js'
 import { Departures } from './departures.js'
-import { ENTRY_BYTE_BOUND, type Entry, idIn } from './entry.js'
+import { type Entry, idIn } from './entry.js'
 import { Handout } from './handout.js'
 import { Lane } from './lane.js'
 import type { StoredMessage } from './message-format.js'
@@ -59,18 +59,13 @@ export class Delivery {
       const behind = stock.lanes.findIndex((each) => each.priority < priority)
       lane = new Lane<Entry>(stock.newLog(priority), priority)
       stock.lanes.splice(behind < 0 ? stock.lanes.length : behind, 0, lane)
+      const made = lane
+      change.onRefused(() => stock.lanes.splice(stock.lanes.indexOf(made), 1))
       change.touch(stock)
     } else if (!stock.registration.isRecorded || lane.log.next === 0) change.touch(stock)
     const offset = lane.log.append(change, message)
     if (expiresAt > 0) stock.expiries.put(change, priority, offset, expiresAt)
     return idIn(lane, offset)
-  }
-
-  /** Room that `append` may take besides the message. */
-  appendByteBound(priority: number): number {
-    const lane = this.stock.lanes.find((each) => each.priority === priority)
-    const creation = lane === undefined ? 512 : lane.log.creationByteBound
-    return creation + ENTRY_BYTE_BOUND
   }
 
   /** Puts a message where it waits for its time. Returns its id. */
@@ -124,7 +119,7 @@ export class Delivery {
     registration.rules = rules
     try {
       // Should it be refused later, the next commit carries them, or the closing of the store.
-      stock.commit(0, this.post.sync, () => {}).catch(() => {})
+      stock.commit(this.post.sync, () => {}).catch(() => {})
     } catch (error) {
       registration.takeBack(before, wasRecorded)
       throw error

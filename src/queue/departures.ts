@@ -1,15 +1,10 @@
 import { assert, SiltstoneError } from '../bytes/errors.js'
-import { asideByteBound } from './aside.js'
 import type { Change } from './change.js'
-import { announce } from './channels.js'
-import { ENTRY_BYTE_BOUND, type Entry, entryLane } from './entry.js'
+import { type Entry, entryLane } from './entry.js'
 import type { Lane } from './lane.js'
-import type { StoredMessage } from './message-format.js'
 import { entryKey, KIND_RETRY } from './state-keys.js'
 import type { Stock } from './stock.js'
 
-/** Room that the leaving of a message takes in a record. */
-export const LEAVE_BYTE_BOUND = ENTRY_BYTE_BOUND * 2
 // Looking for tables that can be dropped costs 1 us; so many messages are a small table.
 const TRIM_STEP = 4096
 
@@ -54,6 +49,8 @@ export class Departures {
     change.onRefused(() => {
       entry.state = state
       if (state === 'in-flight') stock.inFlight++
+      // Whoever came upon it meanwhile has thrown it out as one that is gone.
+      if (state === 'loose') stock.loose.push(entry)
       stock.counted(entry, 1)
     })
     change.onCommitted(() => {
@@ -105,7 +102,7 @@ export class Departures {
     entry.stored = stock.messageOf(entry)
     const id = stock.idOf(entry)
     this.leave(change, entry)
-    announce('expire', () => ({ queue: stock.name, id }))
+    change.announce('expire', () => ({ queue: stock.name, id }))
   }
 
   /** The next message of a group is free. */
@@ -133,9 +130,4 @@ export class Departures {
     this.trimChecked = log.first
     if (log.hasDeadTables) stock.post.sweeper.add(log, stock)
   }
-}
-
-/** Room that setting a message aside takes in a record. */
-export function postponeByteBound(stored: StoredMessage, reason: string): number {
-  return LEAVE_BYTE_BOUND + asideByteBound(stored.bytes, 'p-32768-9007199254740991', reason)
 }

@@ -1,13 +1,14 @@
 import { SiltstoneError } from '../bytes/errors.js'
 import { holdProcess } from '../store/keep-alive.js'
 import { bury as layToRest } from './burial.js'
-import { announce } from './channels.js'
+import { announce, type QueueEvent } from './channels.js'
 import type { Delivery } from './delivery.js'
-import { postponeByteBound } from './departures.js'
 import type { Entry } from './entry.js'
-import { type Filter, MOST_PASSED, takeByteBound } from './handout.js'
+import { type Filter, MOST_PASSED } from './handout.js'
 import type { StoredMessage } from './message-format.js'
 import { backoffDelay, momentAfter } from './rules.js'
+
+const LONGEST_REASON = 4096
 
 /** A message that a reader made of what is stored, or why it could not. */
 export type Opened<M> = { readonly message: M } | { readonly failure: string; readonly isFatal: boolean }
@@ -209,7 +210,8 @@ export class Dispatcher {
     let committed: Promise<void>
     try {
       // Whether a delivery survives a loss of power is not worth a sync: what was not written down is handed out again.
-      committed = delivery.stock.commit(takeByteBound(max), false, (change) => {
+      committed = delivery.stock.commit(false, (change) => {
+        dying.length = 0
         const entries = delivery.handout.take(change, max, now, reader.filter, dying)
         isMore = entries.length < max && delivery.handout.stoppedEarly
         taken = entries.map((entry) => ({ entry, stored: entry.stored! }))
@@ -286,44 +288,47 @@ export class Dispatcher {
     const { delivery } = this
     const { rules, post } = delivery
     const { attempts } = entry
-    announce('nack', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), reason, attempts }))
-    if (attempts >= rules.maxAttempts) return this.bury(entry, reason, sync)
+    reason = shortened(reason)
+    const nacked = (): QueueEvent => ({ queue: delivery.name, id: delivery.stock.idOf(entry), reason, attempts })
+    if (attempts >= rules.maxAttempts) return this.layToRest(entry, reason, sync, nacked)
     const delay = delayMs ?? backoffDelay(rules.backoff, attempts)
     if (delay <= 0) {
+      announce('nack', nacked)
       delivery.departures.giveBack(entry, reason)
       return Promise.resolve()
     }
     const due = momentAfter(post.clock.now(), delay)
-    const bound = postponeByteBound(delivery.stock.messageOf(entry), reason)
-    return delivery.stock.commit(bound, sync, (change) => delivery.departures.postpone(change, entry, due, reason))
+    return delivery.stock.commit(sync, (change) => {
+      change.announce('nack', nacked)
+      delivery.departures.postpone(change, entry, due, reason)
+    })
   }
 
-  /** The message goes where the dead ones are. */
-  bury(entry: Entry, reason: string, sync = this.delivery.post.sync): Promise<void> {
+  /** A message that nobody holds goes where the dead ones are. If the store cannot take it, it is handed out again, and dies then. */
+  private bury(entry: Entry, reason: string): Promise<void> {
+    const done = this.layToRest(entry, shortened(reason), this.delivery.post.sync)
+    done.catch(() => {
+      const { departures } = this.delivery
+      if (entry.state === 'in-flight') departures.giveBack(entry, reason)
+      else if (entry.state === 'loose') departures.putBack(entry)
+    })
+    return done
+  }
+
+  /** A message goes where the dead ones are. Where that is refused it stays what it was. */
+  private async layToRest(entry: Entry, reason: string, sync: boolean, nacked?: () => QueueEvent): Promise<void> {
     const { delivery } = this
     // Purged since it was found to have been tried often enough.
-    if (entry.state === 'gone') return Promise.resolve()
-    const { post } = delivery
-    const again = (): void => {
-      // The store could not take it; it is handed out again, and dies then.
-      if (entry.state === 'in-flight') delivery.departures.giveBack(entry, reason)
-      else if (entry.state === 'loose') delivery.departures.putBack(entry)
-    }
-    try {
-      const stored = delivery.stock.messageOf(entry)
-      const id = delivery.stock.idOf(entry, stored)
-      const { attempts, priority } = entry
-      const deadLetter = { queue: delivery.name, reason, attempts, time: post.clock.now() }
-      const done = layToRest(delivery, { id, stored, priority, deadLetter }, sync, (change) => {
-        delivery.departures.leave(change, entry)
-      })
-      announce('dead-letter', () => ({ queue: delivery.name, id, reason, attempts }))
-      done.catch(again)
-      return done
-    } catch (error) {
-      again()
-      return Promise.reject(error)
-    }
+    if (entry.state === 'gone') return
+    const stored = delivery.stock.messageOf(entry)
+    const id = delivery.stock.idOf(entry, stored)
+    const { attempts, priority } = entry
+    const deadLetter = { queue: delivery.name, reason, attempts, time: delivery.post.clock.now() }
+    await layToRest(delivery, { id, stored, priority, deadLetter }, sync, (change) => {
+      if (nacked !== undefined) change.announce('nack', nacked)
+      change.announce('dead-letter', () => ({ queue: delivery.name, id, reason, attempts }))
+      delivery.departures.leave(change, entry)
+    })
   }
 
   // Time.
@@ -377,7 +382,7 @@ export class Dispatcher {
     const { delivery } = this
     try {
       let isMore = false
-      const committed = delivery.stock.commit(takeByteBound(0), false, (change) => {
+      const committed = delivery.stock.commit(false, (change) => {
         isMore = delivery.handout.sweep(change, delivery.post.clock.now())
       })
       committed.then(
@@ -398,6 +403,11 @@ export class Dispatcher {
       this.releaseProcess = undefined
     }
   }
+}
+
+/** A reason stands beside its message in one value, and is for people. */
+function shortened(reason: string): string {
+  return reason.length <= LONGEST_REASON ? reason : `${reason.slice(0, LONGEST_REASON)} …`
 }
 
 /** What waits when its store is closed. */

@@ -4,8 +4,7 @@ import { checked, flag } from '../store/options.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { commitChange } from './change.js'
 import { follow, offsetAt, RunningTime } from './follower.js'
-import { type EncodedBody, encodeBody, encodeMessage } from './message-format.js'
-import { appendByteBound } from './message-log.js'
+import { type EncodedBody, encodeBody, encodeMessage, putSentAt } from './message-format.js'
 import type { StoredRun } from './stored-run.js'
 
 /** One entry of a log. */
@@ -86,13 +85,15 @@ export class DurableLog {
     const { run } = this
     const { post } = run
     const { sync = post.sync } = checked(options ?? {}, { sync: flag }, 'append') as WriteOptions
-    const sentAt = this.time.next(post.clock.now())
-    const messages = bodies.map((body) => entryOf(body, sentAt))
+    const messages = bodies.map(entryOf)
     if (messages.length === 0) return []
-    const bound = messages.reduce((sum, message) => sum + appendByteBound(message), run.figuresByteBound)
     let offsets: number[] = []
-    await commitChange(post.engine, bound, sync, (change) => {
-      offsets = messages.map((message) => run.append(change, message))
+    await commitChange(post.engine, sync, (change) => {
+      const sentAt = this.time.next(change, post.clock.now())
+      offsets = messages.map((message) => {
+        putSentAt(message, sentAt)
+        return run.append(change, message)
+      })
     })
     return offsets
   }
@@ -120,9 +121,7 @@ export class DurableLog {
     const { run } = this
     const first = Math.min(before, run.log.visible)
     if (first <= run.first) return
-    await commitChange(run.post.engine, run.figuresByteBound, sync ?? run.post.sync, (change) =>
-      run.trim(change, first),
-    )
+    await commitChange(run.post.engine, sync ?? run.post.sync, (change) => run.trim(change, first))
   }
 
   /** Its figures now. */
@@ -143,13 +142,14 @@ export function keptBytes({ log }: StoredRun): number {
   return log.first >= log.next ? 0 : log.totalBytes - log.bytesBefore(log.first)
 }
 
-function entryOf(body: Uint8Array | string, sentAt: number): Uint8Array {
+/** An entry whose time is set when it is appended. */
+function entryOf(body: Uint8Array | string): Uint8Array {
   if (typeof body !== 'string' && !ArrayBuffer.isView(body)) {
     throw invalid(`An entry of a log is bytes or text, not ${describe(body)}`)
   }
   const bytes: EncodedBody = encodeBody(typeof body === 'string' ? Buffer.from(body) : body)
   return encodeMessage({
-    sentAt,
+    sentAt: 0,
     expiresAt: 0,
     group: undefined,
     headers: undefined,

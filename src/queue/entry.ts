@@ -21,9 +21,6 @@ const ENTRY_BYTES = 35
 /** More than that are counted as that many. */
 export const MOST_ATTEMPTS = 0xffffffff
 
-/** Room that writing or deleting an entry takes in a record at most. */
-export const ENTRY_BYTE_BOUND = 80
-
 /** Where a message is on its way. */
 export type EntryState = 'loose' | 'waiting' | 'in-flight' | 'gone'
 

@@ -1,4 +1,5 @@
 import { holdProcess } from '../store/keep-alive.js'
+import type { Change } from './change.js'
 import { closedError } from './dispatcher.js'
 import type { PlacedMessage } from './message-log.js'
 import type { StoredRun } from './stored-run.js'
@@ -101,8 +102,13 @@ export class RunningTime {
     this.latest = (log.visible > log.first && log.at(log.visible - 1)?.sentAt) || 0
   }
 
-  next(now: number): number {
-    this.latest = Math.max(this.latest, Math.floor(now))
+  /** The time of what a change appends. */
+  next(change: Change, now: number): number {
+    const { latest } = this
+    this.latest = Math.max(latest, Math.floor(now))
+    change.onRefused(() => {
+      this.latest = latest
+    })
     return this.latest
   }
 }

@@ -1,8 +1,7 @@
 import type { AsideMessage } from './aside.js'
 import type { Change } from './change.js'
-import { announce } from './channels.js'
 import type { Departures } from './departures.js'
-import { ENTRY_BYTE_BOUND, type Entry, encodeEntry, entryLane, hasExpired, idIn, newEntry } from './entry.js'
+import { type Entry, encodeEntry, entryLane, hasExpired, idIn, newEntry } from './entry.js'
 import type { Heap } from './heap.js'
 import { Lane } from './lane.js'
 import type { StoredMessage } from './message-format.js'
@@ -17,11 +16,6 @@ const MOST_WAITING = 100_000
 
 /** Whether a message at the head is handed out at all. */
 export type Filter = (message: StoredMessage, offset: number) => boolean
-
-/** Room that handing out so many messages may take in a record. */
-export function takeByteBound(max: number): number {
-  return (max + MOST_PASSED) * ENTRY_BYTE_BOUND * 2
-}
 
 /** What is handed out, and in which order. */
 export class Handout {
@@ -153,7 +147,7 @@ export class Handout {
       stock.tally.expired++
       stock.forgetDeath(message)
       change.onCommitted(() => this.departures.freed(lane))
-      announce('expire', () => ({ queue: stock.name, id: idIn(lane, offset) }))
+      change.announce('expire', () => ({ queue: stock.name, id: idIn(lane, offset) }))
       return undefined
     }
     if (filter?.(message, offset) === false) {
@@ -206,8 +200,8 @@ export class Handout {
       return entry
     }
     stock.orders.wait(entry)
-    change.record.put(stock.post.state, entryKey(stock.number, entryLane(entry), entry.offset), encodeEntry(entry))
     change.onRefused(() => stock.orders.leave(entry))
+    change.record.put(stock.post.state, entryKey(stock.number, entryLane(entry), entry.offset), encodeEntry(entry))
     return undefined
   }
 
@@ -215,16 +209,15 @@ export class Handout {
     const { stock } = this
     const { tally } = stock
     const before = entry.attempts
+    // It may have to be read, which may fail.
+    entry.stored = stock.messageOf(entry)
     entry.attempts++
     entry.fence = ++tally.fence
     entry.deadline = now + stock.rules.visibilityTimeout
     entry.state = 'in-flight'
-    entry.stored = stock.messageOf(entry)
     stock.inFlight++
     tally.received++
     if (entry.attempts > 1) tally.redelivered++
-    change.record.put(stock.post.state, entryKey(stock.number, entryLane(entry), entry.offset), encodeEntry(entry))
-    stock.deadlines.add(entry)
     change.onRefused(() => {
       entry.attempts = before
       entry.fence = 0
@@ -232,6 +225,8 @@ export class Handout {
       if (entry.state === 'in-flight') stock.inFlight--
       entry.state = 'loose'
     })
+    change.record.put(stock.post.state, entryKey(stock.number, entryLane(entry), entry.offset), encodeEntry(entry))
+    change.onCommitted(() => stock.deadlines.add(entry))
   }
 
   /** Takes messages that have expired off the heads of the lanes, as part of a commit. Whether there may be more. */

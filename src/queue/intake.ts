@@ -1,15 +1,12 @@
 import { SiltstoneError } from '../bytes/errors.js'
 import type { BatchPart } from '../store/batch-part.js'
-import type { RecordWriter } from '../store/record-writer.js'
 import { layDown } from './burial.js'
-import { Change, commitChange } from './change.js'
-import { announce } from './channels.js'
+import { type Change, changePart, commitChange } from './change.js'
 import type { Delivery } from './delivery.js'
-import { LEAVE_BYTE_BOUND } from './departures.js'
 import type { Draft } from './draft.js'
 import { addressed, type Letter } from './letter.js'
 import { StoredMessage } from './message-format.js'
-import { appendByteBound } from './message-log.js'
+import type { RateLimiter } from './rate-limiter.js'
 import { momentAfter } from './rules.js'
 import { KIND_DEDUP, textKey } from './state-keys.js'
 
@@ -27,7 +24,7 @@ interface Blocked {
   readonly reject: (error: unknown) => void
 }
 
-// To make room for one message so many others may go at most; their room in the record has to be known before.
+// To make room for one message so many others may go at most: a commit is not to hold a whole queue.
 const MOST_DROPPED = 500
 
 /** The way into a queue: duplicates, limits, and what happens when it is full. */
@@ -54,46 +51,20 @@ export class Intake {
 
   private async commit(drafts: readonly Draft[], sync: boolean): Promise<SendResult[]> {
     let results: SendResult[] = []
-    await commitChange(this.delivery.post.engine, this.byteBound(drafts), sync, (change) => {
+    await commitChange(this.delivery.post.engine, sync, (change) => {
       results = this.encode(change, drafts)
     })
     return results
   }
 
   /** The same as part of a batch, which waits for nobody. */
-  part(drafts: readonly Draft[]): BatchPart {
-    let change: Change | undefined
-    return {
-      engine: this.delivery.post.engine,
-      byteBound: this.byteBound(drafts),
-      encode: (record: RecordWriter) => {
-        change = new Change(record)
-        try {
-          this.encode(change, drafts)
-          change.finish()
-        } catch (error) {
-          change.refused()
-          throw error
-        }
-      },
-      committed: () => change!.committed(),
-      refused: () => change!.refused(),
-    }
-  }
-
-  private byteBound(drafts: readonly Draft[]): number {
-    const { delivery } = this
-    const { deadLetters: dead } = delivery
-    const { overflow } = delivery.rules
-    let bound = delivery.stock.figuresByteBound
-    for (const { bytes, dedupId, priority } of drafts) {
-      bound += appendByteBound(bytes) + delivery.appendByteBound(priority) + 160 + (dedupId?.length ?? 0) * 3
-    }
-    if (overflow === 'drop-oldest' && this.hasLimit) bound += MOST_DROPPED * LEAVE_BYTE_BOUND
-    if (overflow === 'dead-letter' && this.hasLimit && dead !== undefined) {
-      bound += dead.stock.figuresByteBound + dead.appendByteBound(0) + drafts.length * (300 + delivery.name.length * 6)
-    }
-    return bound
+  part(drafts: readonly Draft[], limiter: RateLimiter | undefined): BatchPart {
+    return changePart(this.delivery.post.engine, (change) => {
+      // A batch does not wait: it sends on credit, and who sends next pays for it.
+      limiter?.take(drafts.length)
+      change.onRefused(() => limiter?.giveBack(drafts.length))
+      this.encode(change, drafts)
+    })
   }
 
   private get hasLimit(): boolean {
@@ -114,12 +85,12 @@ export class Intake {
     if (first !== undefined) {
       change.touch(delivery.stock)
       delivery.stock.tally.duplicates++
-      announce('duplicate', () => ({ queue: delivery.name, id: first, dedupId }))
+      change.announce('duplicate', () => ({ queue: delivery.name, id: first, dedupId }))
       return { id: first, duplicate: true }
     }
     const id = this.hasLimit ? this.addWithin(change, draft) : this.add(change, draft)
     if (dedupId !== undefined) this.remember(change, dedupId, id)
-    announce('send', () => ({ queue: delivery.name, id }))
+    change.announce('send', () => ({ queue: delivery.name, id }))
     return { id, duplicate: false }
   }
 
@@ -177,7 +148,7 @@ export class Intake {
     if (overflow === 'drop-oldest') {
       for (let dropped = 0; !this.fits(1, length); dropped++) {
         if (dropped === MOST_DROPPED || delivery.removals.dropOldest(change) === undefined) throw this.full()
-        announce('drop', () => ({ queue: delivery.name, id: '' }))
+        change.announce('drop', () => ({ queue: delivery.name, id: '' }))
       }
     } else if (!this.fits(1, length)) {
       if (overflow === 'dead-letter') return this.divert(change, draft)
@@ -202,7 +173,7 @@ export class Intake {
     const deadLetter = { queue: name, reason: 'overflow', attempts: 0, time: post.clock.now() }
     const letter: Letter = { id, stored: new StoredMessage(draft.bytes), priority: draft.priority, deadLetter }
     layDown(change, dead, letter, addressed(letter))
-    announce('dead-letter', () => ({ queue: name, id, reason: 'overflow', attempts: 0 }))
+    change.announce('dead-letter', () => ({ queue: name, id, reason: 'overflow', attempts: 0 }))
     return id
   }
 

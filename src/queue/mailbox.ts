@@ -2,16 +2,12 @@ import { invalid, SiltstoneError } from '../bytes/errors.js'
 import { type BatchPart, checkReceivedFrom } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
 import { checked, flag } from '../store/options.js'
-import type { RecordWriter } from '../store/record-writer.js'
 import type { WriteOptions } from '../store/write-target.js'
-import { Change, commitChange } from './change.js'
-import { announce } from './channels.js'
+import { type Change, changePart, commitChange } from './change.js'
 import type { Delivery } from './delivery.js'
-import { LEAVE_BYTE_BOUND } from './departures.js'
 import { Dispatcher } from './dispatcher.js'
 import type { Entry } from './entry.js'
 import { Intake } from './intake.js'
-import { PURGE_BYTE_BOUND } from './removals.js'
 import { milliseconds } from './rules.js'
 
 /** A receipt: of which queue, which message, and which of its deliveries. */
@@ -53,13 +49,7 @@ export class Mailbox {
   async ackAll(receipts: readonly Receipt[], sync = this.delivery.post.sync): Promise<void> {
     if (receipts.length === 0) return
     const { delivery } = this
-    await commitChange(delivery.post.engine, this.ackByteBound(receipts.length), sync, (change) => {
-      this.encodeAcks(change, receipts)
-    })
-  }
-
-  private ackByteBound(count: number): number {
-    return count * LEAVE_BYTE_BOUND + this.delivery.stock.figuresByteBound
+    await commitChange(delivery.post.engine, sync, (change) => this.encodeAcks(change, receipts))
   }
 
   /**
@@ -89,7 +79,7 @@ export class Mailbox {
     for (const { entry, fence } of receipts) {
       // One that is there twice is stale the second time.
       delivery.departures.checkReceipt(entry, fence)
-      announce('ack', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), attempts: entry.attempts }))
+      change.announce('ack', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), attempts: entry.attempts }))
       delivery.departures.acknowledge(change, entry)
     }
   }
@@ -108,23 +98,7 @@ export class Mailbox {
 
   /** The acknowledgement as part of a batch. */
   ackPart(receipt: Receipt): BatchPart {
-    let change: Change | undefined
-    return {
-      engine: this.delivery.post.engine,
-      byteBound: this.ackByteBound(1),
-      encode: (record: RecordWriter) => {
-        change = new Change(record)
-        try {
-          this.encodeAcks(change, [receipt])
-          change.finish()
-        } catch (error) {
-          change.refused()
-          throw error
-        }
-      },
-      committed: () => change!.committed(),
-      refused: () => change!.refused(),
-    }
+    return changePart(this.delivery.post.engine, (change) => this.encodeAcks(change, [receipt]))
   }
 
   nack(receipt: Receipt, options: NackOptions): Promise<void> {
@@ -147,7 +121,7 @@ export class Mailbox {
     const { delivery } = this
     let count = 0
     delivery.stock.countExpired(delivery.post.clock.now())
-    await delivery.stock.commit(PURGE_BYTE_BOUND, sync, (change) => {
+    await delivery.stock.commit(sync, (change) => {
       count = delivery.removals.purge(change)
     })
     return count

@@ -1,8 +1,9 @@
-import { invalid } from '../bytes/errors.js'
+import { assert, invalid } from '../bytes/errors.js'
 import { getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
-import { getText, putText } from '../bytes/text.js'
+import { getText, putText, textByteBound } from '../bytes/text.js'
 import { LATEST_EXPIRY } from '../bytes/units.js'
-import { describe } from '../store/encoding.js'
+import { LONGEST_VALUE_BYTES } from '../log/operation.js'
+import { describe, preparedByteBound, putPrepared } from '../store/encoding.js'
 
 /*
  * One message as it is stored, whether it stands in a queue, a topic or a log. Never to change within format version 1.
@@ -38,6 +39,14 @@ const TOTAL_OFFSET = 1
 const SENT_AT_OFFSET = 7
 const OPTIONAL_OFFSET = 13
 export const SIGNATURE_BYTES = 32
+const EXPIRY_BYTES = 6
+/** What a message takes at most besides its texts and its body. */
+const FIXED_BYTES = OPTIONAL_OFFSET + EXPIRY_BYTES + SIGNATURE_BYTES
+/** A varint of what fits into a value. */
+const LONGEST_LENGTH_BYTES = 4
+
+/** A message can always be set aside or die, and what is written down of that stands beside it in one value. */
+const LONGEST_MESSAGE_BYTES = LONGEST_VALUE_BYTES - 1024 * 1024
 
 const TWO_32 = 2 ** 32
 const TWO_48 = 2 ** 48
@@ -104,29 +113,35 @@ export function jsonOf(value: unknown, what: string): string {
 
 // One message is encoded at a time.
 let scratch = new Uint8Array(64 * 1024)
+// What is larger is not kept in memory until the next one.
+const LARGEST_SCRATCH = 1024 * 1024
 
 function room(bytes: number): Uint8Array {
+  if (bytes > LARGEST_SCRATCH) return new Uint8Array(bytes)
   if (scratch.length < bytes) scratch = new Uint8Array(bytes * 2)
   return scratch
 }
 
-function textBound(text: string | undefined): number {
-  return text === undefined ? 0 : text.length * 3 + 8
+function sizedTextBound(text: string | undefined): number {
+  return text === undefined ? 0 : LONGEST_LENGTH_BYTES + textByteBound(text)
 }
 
 /** A message in bytes of its own. Its total is set when it is appended. */
 export function encodeMessage(parts: MessageParts): Uint8Array {
   const { sentAt, expiresAt, group, headers, history, signature, body } = parts
   const historyText = history === undefined ? undefined : JSON.stringify(history)
-  const bodyBound = typeof body.bytes === 'string' ? textBound(body.bytes) : body.bytes.length
-  const bytes = room(128 + textBound(group) + textBound(headers) + textBound(historyText) + bodyBound)
+  const bodyBound = preparedByteBound(body.bytes)
+  const textsBound = sizedTextBound(group) + sizedTextBound(headers) + sizedTextBound(historyText)
+  const bound = FIXED_BYTES + textsBound + bodyBound
+  if (bound > (history === undefined ? LONGEST_MESSAGE_BYTES : LONGEST_VALUE_BYTES)) throw longMessage(bound)
+  const bytes = room(bound)
   let flags = body.kind
   let at = OPTIONAL_OFFSET
   putU48(bytes, SENT_AT_OFFSET, Math.min(sentAt, LATEST_EXPIRY))
   if (expiresAt > 0) {
     flags |= HAS_EXPIRY
     putU48(bytes, at, Math.min(expiresAt, LATEST_EXPIRY))
-    at += 6
+    at += EXPIRY_BYTES
   }
   if (group !== undefined) {
     flags |= HAS_GROUP
@@ -146,12 +161,15 @@ export function encodeMessage(parts: MessageParts): Uint8Array {
     at += SIGNATURE_BYTES
   }
   bytes[0] = flags
-  if (typeof body.bytes === 'string') at = putText(bytes, at, body.bytes)
-  else {
-    bytes.set(body.bytes, at)
-    at += body.bytes.length
-  }
+  at = putPrepared(bytes, at, body.bytes)
+  assert(at <= bound, 'a message takes no more room than was made for it')
   return bytes.slice(0, at)
+}
+
+function longMessage(bytes: number): Error {
+  return invalid(
+    `A message has at most 255 MiB, its headers included; this one takes ${bytes} bytes. Put what is large under a key and send that, or send it in parts`,
+  )
 }
 
 /** Says how many bytes the run has with this message. */
@@ -168,6 +186,11 @@ export function fullTotal(total: number, near: number): number {
 /** When a message was sent. */
 export function sentAtOf(message: Uint8Array): number {
   return getU48(message, SENT_AT_OFFSET)
+}
+
+/** Says when it was sent. */
+export function putSentAt(message: Uint8Array, sentAt: number): void {
+  putU48(message, SENT_AT_OFFSET, sentAt)
 }
 
 const varint = new VarintReader()

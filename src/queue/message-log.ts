@@ -1,7 +1,6 @@
 import { assert } from '../bytes/errors.js'
 import type { Engine } from '../store/engine.js'
 import { internalName } from '../store/internal-trees.js'
-import { creationByteBound } from '../store/record-writer.js'
 import type { TreeState } from '../store/tree-state.js'
 import { getKeyU64, putKeyU64 } from './big-endian.js'
 import type { Appendable, Change } from './change.js'
@@ -19,14 +18,6 @@ import { TreeReader } from './tree-reader.js'
 export interface PlacedMessage {
   readonly offset: number
   readonly message: StoredMessage
-}
-
-// Room of an operation besides its value: header, key, and an expiry that it does not have.
-const OPERATION_BYTES = 40
-
-/** What appending a message takes of a record at most. */
-export function appendByteBound(message: Uint8Array): number {
-  return OPERATION_BYTES + message.length
 }
 
 export class MessageLog implements Appendable {
@@ -50,11 +41,6 @@ export class MessageLog implements Appendable {
     this.reader = new TreeReader(engine, this.state)
   }
 
-  /** Room that making the tree takes in a record. */
-  get creationByteBound(): number {
-    return creationByteBound(this.state)
-  }
-
   /** Finds its end, given what was last written down of it: what was appended since is there to be seen. */
   load(first: number, next: number, totalBytes: number): void {
     this.first = first
@@ -73,11 +59,12 @@ export class MessageLog implements Appendable {
 
   /** Appends a message and returns its offset. */
   append(change: Change, message: Uint8Array): number {
-    const offset = this.next++
-    this.totalBytes += message.length
-    putTotal(message, this.totalBytes)
-    putKeyU64(this.key, 0, offset)
-    change.record.put(this.state, this.key, message)
+    const offset = this.next
+    const totalBytes = this.totalBytes + message.length
+    putTotal(message, totalBytes)
+    change.record.put(this.state, offsetKey(offset), message)
+    this.next = offset + 1
+    this.totalBytes = totalBytes
     change.appended(this, message.length)
     return offset
   }

@@ -1,6 +1,6 @@
 import { assert } from '../bytes/errors.js'
 import { getU16, putU16, putVarint, VarintReader } from '../bytes/integers.js'
-import { getText, putText } from '../bytes/text.js'
+import { getText, putText, textByteBound } from '../bytes/text.js'
 
 /*
  * The figures of a queue or a subscription, written with every commit that changes them but one: a message that is only appended
@@ -55,19 +55,17 @@ export interface LaneFigures {
 }
 
 const LONGEST_VARINT = 8
-
-/** Room that figures may take. */
-export function meterByteBound(laneCount: number, tally: Tally): number {
-  let deaths = 16
-  for (const name in tally.deaths) deaths += name.length * 6 + 24
-  return 64 + laneCount * (2 + 5 * LONGEST_VARINT) + FIGURES.length * LONGEST_VARINT + deaths
-}
+const LANE_BYTES = 2 + 5 * LONGEST_VARINT
 
 let scratch = new Uint8Array(4096)
 
-/** Valid until the next call. */
 export function encodeMeter(lanes: readonly LaneFigures[], tally: Tally): Uint8Array {
-  const bound = meterByteBound(lanes.length, tally)
+  let deaths = ''
+  for (const _ in tally.deaths) {
+    deaths = JSON.stringify(tally.deaths)
+    break
+  }
+  const bound = 4 + lanes.length * LANE_BYTES + FIGURES.length * LONGEST_VARINT + textByteBound(deaths)
   if (scratch.length < bound) scratch = new Uint8Array(bound * 2)
   const bytes = scratch
   putU16(bytes, 0, lanes.length)
@@ -86,11 +84,9 @@ export function encodeMeter(lanes: readonly LaneFigures[], tally: Tally): Uint8A
     assert(tally[figure] >= 0, 'nothing is counted below zero')
     at = putVarint(bytes, at, tally[figure])
   }
-  for (const _ in tally.deaths) {
-    at = putText(bytes, at, JSON.stringify(tally.deaths))
-    break
-  }
-  return bytes.subarray(0, at)
+  at = putText(bytes, at, deaths)
+  assert(at <= bound, 'figures take no more room than was made for them')
+  return bytes.slice(0, at)
 }
 
 const varint = new VarintReader()

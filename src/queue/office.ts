@@ -19,8 +19,6 @@ export interface Office {
   readonly sync: boolean
   readonly isWritable: boolean
   readonly sweeper: TableSweeper
-  /** Room that making the tree takes in a record. */
-  readonly creationByteBound: number
   /** Writes down which number is whose. */
   recordName(change: Change, kind: OwnerKind, name: string, number: number): void
 }

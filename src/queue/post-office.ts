@@ -2,7 +2,6 @@ import type { Clock } from '../bytes/clock.js'
 import { SiltstoneError } from '../bytes/errors.js'
 import type { Engine } from '../store/engine.js'
 import { internalName } from '../store/internal-trees.js'
-import { creationByteBound } from '../store/record-writer.js'
 import type { TreeState } from '../store/tree-state.js'
 import { type Change, commitChange } from './change.js'
 import { Delivery } from './delivery.js'
@@ -142,10 +141,6 @@ export class PostOffice implements Office {
     change.onCommitted(() => this.registry().set(key, number))
   }
 
-  get creationByteBound(): number {
-    return creationByteBound(this.state)
-  }
-
   /** A reader was moved on: what is known of the store is read again when it is asked for. */
   refresh(): void {
     for (const mailbox of this.mailboxes.values()) mailbox.dispatcher.close(closedError())
@@ -175,7 +170,7 @@ export class PostOffice implements Office {
       ...[...this.runs.values()].filter((run) => !run.isRetentionRecorded),
     ]
     for (const ledger of ledgers) {
-      await commitChange(this.engine, ledger.figuresByteBound, this.sync, (change) => change.touch(ledger))
+      await commitChange(this.engine, this.sync, (change) => change.touch(ledger))
     }
   }
 }

@@ -186,12 +186,7 @@ export class Queue<T = unknown> implements MessageTarget<T> {
   async send(body: T, options?: SendOptions): Promise<SendResult> {
     const { sync, timeout, message } = splitSendOptions(options)
     const draft = this.draft(body, message)
-    if (this.limiter !== undefined) await this.slowDown(1)
-    const [result] = await this.mailbox.intake.send(
-      [draft],
-      sync ?? this.defaultSync,
-      timeout ?? this.rules.blockTimeout,
-    )
+    const [result] = await this.sendDrafts([draft], sync, timeout)
     return result!
   }
 
@@ -212,8 +207,23 @@ export class Queue<T = unknown> implements MessageTarget<T> {
       return this.draft(body, message)
     })
     if (drafts.length === 0) return []
-    if (this.limiter !== undefined) await this.slowDown(drafts.length)
-    return this.mailbox.intake.send(drafts, sync ?? this.defaultSync, timeout ?? this.rules.blockTimeout)
+    return this.sendDrafts(drafts, sync, timeout)
+  }
+
+  private async sendDrafts(
+    drafts: readonly Draft[],
+    sync = this.defaultSync,
+    timeout = this.rules.blockTimeout,
+  ): Promise<SendResult[]> {
+    const { limiter } = this
+    if (limiter === undefined) return this.mailbox.intake.send(drafts, sync, timeout)
+    await this.slowDown(drafts.length)
+    try {
+      return await this.mailbox.intake.send(drafts, sync, timeout)
+    } catch (error) {
+      limiter.giveBack(drafts.length)
+      throw error
+    }
   }
 
   /**
@@ -351,10 +361,7 @@ export class Queue<T = unknown> implements MessageTarget<T> {
 
   /** @internal */
   partOfSend(body: T, options: MessageOptions | undefined): BatchPart {
-    const draft = this.draft(body, options)
-    // A batch does not wait: it sends on credit, and who sends next pays for it.
-    this.limiter?.take(1)
-    return this.mailbox.intake.part([draft])
+    return this.mailbox.intake.part([this.draft(body, options)], this.limiter)
   }
 
   private get engine() {

@@ -36,6 +36,12 @@ export class RateLimiter {
     return missing <= 0 ? 0 : Math.ceil(missing / this.perMs)
   }
 
+  /** Nothing came of what they were taken for. */
+  giveBack(count: number): void {
+    this.refill()
+    this.tokens = Math.min(this.burst, this.tokens + count)
+  }
+
   private refill(): void {
     const now = this.clock.now()
     // A clock that was set back fills nothing.

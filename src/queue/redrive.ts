@@ -1,9 +1,7 @@
 import { commitChange } from './change.js'
 import type { Delivery } from './delivery.js'
-import { LEAVE_BYTE_BOUND } from './departures.js'
 import type { FoundLetter } from './letter.js'
 import { encodeMessage } from './message-format.js'
-import { appendByteBound } from './message-log.js'
 
 // So many commits are issued before the first is waited for: they share a write.
 const TOGETHER = 64
@@ -33,13 +31,7 @@ function moveBack(queue: Delivery, dead: Delivery, { id, stored, remove }: Found
   const priority = stored.history?.priority ?? 0
   // It has not expired by lying among the dead.
   const message = encodeMessage({ ...stored.parts(), expiresAt: 0, history: { id, priority } })
-  const bound =
-    queue.stock.figuresByteBound +
-    dead.stock.figuresByteBound +
-    LEAVE_BYTE_BOUND +
-    appendByteBound(message) +
-    queue.appendByteBound(priority)
-  return commitChange(queue.post.engine, bound, queue.post.sync, (change) => {
+  return commitChange(queue.post.engine, queue.post.sync, (change) => {
     change.touch(dead.stock)
     change.touch(queue.stock)
     remove(change)

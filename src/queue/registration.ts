@@ -59,9 +59,4 @@ export class Registration {
     post.recordName(change, kind, name, number)
     change.record.put(post.state, stateKey(number, KIND_RULES), JSON.stringify(this.current))
   }
-
-  /** Room that they take in a record. */
-  get byteBound(): number {
-    return this.recorded ? 0 : 1024 + this.name.length * 12
-  }
 }

@@ -2,16 +2,13 @@ import { assert } from '../bytes/errors.js'
 import type { Aside, AsideMessage } from './aside.js'
 import type { Change } from './change.js'
 import type { Departures } from './departures.js'
-import { ENTRY_BYTE_BOUND, type Entry, encodeEntry, entryLane, newEntry } from './entry.js'
+import { type Entry, encodeEntry, entryLane, newEntry } from './entry.js'
 import type { Handout } from './handout.js'
 import { Lane } from './lane.js'
 import type { FoundLetter } from './letter.js'
 import type { StoredMessage } from './message-format.js'
 import { entryKey, KIND_ENTRY, KIND_RETRY, KIND_SCHEDULED, kindRange } from './state-keys.js'
 import type { Stock } from './stock.js'
-
-/** Room that removing everything takes in a record. */
-export const PURGE_BYTE_BOUND = 400
 
 /** What leaves without having been handed out, because somebody wants it so. */
 export class Removals {
@@ -124,13 +121,15 @@ export class Removals {
     const { stock } = this
     const { offset, message } = lane.head!
     const { cursor, passedBytes } = lane
-    const entry = newEntry(lane, offset, 0, 0, lane.priority, message)
     stock
-      .commit(ENTRY_BYTE_BOUND, false, (change) => {
-        lane.pass()
+      .commit(false, (change) => {
+        const entry = newEntry(lane, offset, 0, 0, lane.priority, message)
+        if (lane.head?.offset === offset) lane.pass()
+        else lane.moveTo(offset + 1, lane.log.totalOf(message))
         lane.entries.set(offset, entry)
         change.onRefused(() => {
           lane.entries.delete(offset)
+          entry.state = 'gone'
           lane.moveTo(cursor, passedBytes)
         })
         stock.settleCursors(change)

@@ -8,7 +8,6 @@ import type { Delivery } from './delivery.js'
 import { type Draft, draftMessage } from './draft.js'
 import type { Mailbox } from './mailbox.js'
 import { encodeBody, encodeMessage, StoredMessage } from './message-format.js'
-import { appendByteBound } from './message-log.js'
 import { KIND_REPETITION, kindRange, textKey, textOf } from './state-keys.js'
 
 /*
@@ -93,10 +92,8 @@ export class Repetitions {
     if (next === undefined) throw invalid(`The pattern '${(given as { cron: string }).cron}' has no time after now`)
     draftMessage(body, options, now, undefined, undefined)
     const kept: Kept = { name, when: given, next, options, body }
-    const before = this.kept.get(name)
-    await delivery.stock.commit(encode(kept).length + 128 + name.length * 3, sync, (change) => {
+    await delivery.stock.commit(sync, (change) => {
       this.put(change, kept)
-      change.onRefused(() => (before === undefined ? this.kept.delete(name) : this.kept.set(name, before)))
     })
     this.arm()
     return { name, when: given, next }
@@ -107,22 +104,24 @@ export class Repetitions {
     const before = this.kept.get(name)
     if (before === undefined) return false
     const { delivery } = this.mailbox
-    await delivery.stock.commit(128 + name.length * 3, sync, (change) => this.drop(change, before))
+    await delivery.stock.commit(sync, (change) => this.drop(change, before))
     this.arm()
     return true
   }
 
   private put(change: Change, kept: Kept): void {
     const { post, number } = this.mailbox.delivery
+    const before = this.kept.get(kept.name)
     this.kept.set(kept.name, kept)
+    change.onRefused(() => (before === undefined ? this.kept.delete(kept.name) : this.kept.set(kept.name, before)))
     change.record.put(post.state, textKey(number, KIND_REPETITION, kept.name), encode(kept))
   }
 
   private drop(change: Change, kept: Kept): void {
     const { post, number } = this.mailbox.delivery
     this.kept.delete(kept.name)
-    change.record.del(post.state, textKey(number, KIND_REPETITION, kept.name))
     change.onRefused(() => this.kept.set(kept.name, kept))
+    change.record.del(post.state, textKey(number, KIND_REPETITION, kept.name))
   }
 
   private arm(): void {
@@ -152,21 +151,11 @@ export class Repetitions {
     const { post } = delivery
     const draft = draftMessage(kept.body, kept.options, now, delivery.rules.ttl, undefined)
     const next = timeAfter(kept.when, now)
-    const bound =
-      delivery.stock.figuresByteBound +
-      appendByteBound(draft.bytes) * 2 +
-      delivery.appendByteBound(draft.priority) +
-      encode(kept).length +
-      256 +
-      kept.name.length * 3
-    commitChange(post.engine, bound, post.sync, (change) => {
+    commitChange(post.engine, post.sync, (change) => {
       change.touch(delivery.stock)
       send(change, delivery, draft)
       if (next === undefined) this.drop(change, kept)
-      else {
-        this.put(change, { ...kept, next })
-        change.onRefused(() => this.kept.set(kept.name, kept))
-      }
+      else this.put(change, { ...kept, next })
     }).catch(() => {
       if (!this.isClosed) this.cancel ??= post.clock.after(1000, () => this.sendDue())
     })

@@ -1,7 +1,6 @@
 import { assert, corruption } from '../bytes/errors.js'
-import { creationByteBound } from '../store/record-writer.js'
 import { Aside } from './aside.js'
-import { type Change, commitChange } from './change.js'
+import { type Change, commitChange, type Ledger } from './change.js'
 import { Deadlines } from './deadlines.js'
 import { decodeEntry, type Entry, goesBefore, idIn } from './entry.js'
 import { Expiries } from './expiries.js'
@@ -9,7 +8,7 @@ import { Heap } from './heap.js'
 import { Lane } from './lane.js'
 import type { StoredMessage } from './message-format.js'
 import { MessageLog } from './message-log.js'
-import { decodeMeter, emptyTally, encodeMeter, type LaneFigures, meterByteBound, type Tally } from './meter.js'
+import { decodeMeter, emptyTally, encodeMeter, type LaneFigures, type Tally } from './meter.js'
 import type { Office } from './office.js'
 import { Orders, STRICT } from './orders.js'
 import type { Registration } from './registration.js'
@@ -26,7 +25,6 @@ import {
   laneOf,
   stateKey,
 } from './state-keys.js'
-import type { SweptLedger } from './table-sweeper.js'
 
 /**
  * What a queue or a subscription holds, and where each message of it stands.
@@ -35,7 +33,7 @@ import type { SweptLedger } from './table-sweeper.js'
  * (`state-keys.ts`). So it is rebuilt in the time that what is in flight takes, however much waits; and a message costs
  * one entry when it is handed out and one deletion when it is gone, both of which die in memory when they are near each other.
  */
-export class Stock implements SweptLedger {
+export class Stock implements Ledger {
   readonly post: Office
   readonly name: string
   readonly number: number
@@ -188,15 +186,9 @@ export class Stock implements SweptLedger {
     record.put(state, stateKey(this.number, KIND_METER), encodeMeter(lanes, tally))
   }
 
-  /** Room that the figures take in a record. */
-  get figuresByteBound(): number {
-    const { lanes, tally, registration, post } = this
-    return 64 + meterByteBound(lanes.length + 1, tally) + registration.byteBound + creationByteBound(post.state)
-  }
-
   /** Commits what `make` changes of this queue, figures included. */
-  commit(byteBound: number, sync: boolean, make: (change: Change) => void): Promise<void> {
-    return commitChange(this.post.engine, byteBound + this.figuresByteBound, sync, (change) => {
+  commit(sync: boolean, make: (change: Change) => void): Promise<void> {
+    return commitChange(this.post.engine, sync, (change) => {
       change.touch(this)
       make(change)
     })

@@ -18,8 +18,6 @@ import { KIND_METER, KIND_RULES, stateKey } from './state-keys.js'
  */
 
 const RECORD_BYTES = 24
-/** Room that the record and the name take at most, besides the name's length. */
-const RECORD_BYTE_BOUND = 512
 
 export class StoredRun implements Ledger {
   readonly name: string
@@ -75,11 +73,6 @@ export class StoredRun implements Ledger {
   takeBackRetention(before: Retention, wasRecorded: boolean): void {
     this.kept = before
     this.isKeptRecorded = wasRecorded
-  }
-
-  /** Room that `touch` takes in a record. */
-  get figuresByteBound(): number {
-    return RECORD_BYTE_BOUND + this.name.length * 6 + this.post.creationByteBound + this.log.creationByteBound
   }
 
   /** Appends a message; the first one also writes down the name. */

@@ -8,7 +8,6 @@ import type { Mailbox } from './mailbox.js'
 import { Message } from './message.js'
 import type { StoredMessage } from './message-format.js'
 import { type ReceiveOptions, startWorker, waitOptions } from './queue.js'
-import { PURGE_BYTE_BOUND } from './removals.js'
 import type { Rules } from './rules.js'
 import type { StoredRun } from './stored-run.js'
 import type { ConsumeOptions, Worker } from './worker.js'
@@ -160,7 +159,7 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
             ? to.offset
             : offsetAt(this.run, to.time)
     const place = Math.min(Math.max(Math.floor(offset), log.first), log.next)
-    await delivery.stock.commit(PURGE_BYTE_BOUND, options?.sync ?? this.run.post.sync, (change) => {
+    await delivery.stock.commit(options?.sync ?? this.run.post.sync, (change) => {
       delivery.removals.seek(change, place)
     })
     dispatcher.wake()

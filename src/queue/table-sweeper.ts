@@ -8,11 +8,6 @@ import type { MessageLog } from './message-log.js'
  */
 const DELAY_MS = 100
 
-/** What writes itself down, and how much room that takes in a record. */
-export interface SweptLedger extends Ledger {
-  readonly figuresByteBound: number
-}
-
 /** Drops the tables of queues, topics and logs that hold nothing but what is gone. */
 export class TableSweeper {
   private readonly engine: Engine
@@ -24,18 +19,18 @@ export class TableSweeper {
   }
 
   /** Tables of this run lie wholly below its trim point, which a visible commit has moved there. */
-  add(log: MessageLog, ledger: SweptLedger): void {
+  add(log: MessageLog, ledger: Ledger): void {
     this.logs.add(log)
     this.cancel ??= this.engine.clock.after(DELAY_MS, () => this.sweep(ledger))
   }
 
-  private sweep(ledger: SweptLedger): void {
+  private sweep(ledger: Ledger): void {
     this.cancel = undefined
     const found = [...this.logs].map((log) => [log, log.first] as const)
     this.logs.clear()
     try {
       // Any commit will do: it comes behind all those that moved the trim points.
-      commitChange(this.engine, ledger.figuresByteBound, true, (change) => change.touch(ledger)).then(
+      commitChange(this.engine, true, (change) => change.touch(ledger)).then(
         () => {
           for (const [log, first] of found) log.dropTables(first)
         },

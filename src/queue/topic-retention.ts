@@ -24,7 +24,7 @@ export class TopicRetention {
     run.retention = retention
     try {
       // Should it be refused later, the next commit carries the retention.
-      commitChange(post.engine, run.figuresByteBound, post.sync, (change) => {
+      commitChange(post.engine, post.sync, (change) => {
         change.touch(run)
         this.trim(change)
       }).catch(() => {})
@@ -61,7 +61,7 @@ export class TopicRetention {
     const first = this.firstKept()
     if (first > run.first) {
       try {
-        commitChange(post.engine, run.figuresByteBound, false, (change) => run.trim(change, first)).catch(() => {})
+        commitChange(post.engine, false, (change) => run.trim(change, first)).catch(() => {})
       } catch {
         // No write is taken now; the next message that is published trims as well.
       }

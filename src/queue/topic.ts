@@ -3,14 +3,12 @@ import type { BatchPart, MessageTarget } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
 import { checkName, checkWellFormed } from '../store/name.js'
 import { checked, flag } from '../store/options.js'
-import type { RecordWriter } from '../store/record-writer.js'
 import type { WriteOptions } from '../store/write-target.js'
-import { Change, commitChange } from './change.js'
+import { type Change, changePart, commitChange } from './change.js'
 import { keptBytes, type LogStats } from './durable-log.js'
 import { offsetAt, RunningTime } from './follower.js'
 import type { Mailbox } from './mailbox.js'
-import { encodeBody, encodeMessage, jsonOf } from './message-format.js'
-import { appendByteBound } from './message-log.js'
+import { encodeBody, encodeMessage, jsonOf, putSentAt } from './message-format.js'
 import type { PostOffice } from './post-office.js'
 import { checkRetention, type Retention } from './retention.js'
 import { type Backoff, changedRules, defaultRules, erased, type QueueRules, ruleChecks } from './rules.js'
@@ -143,7 +141,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     if (messages.length === 0) return []
     const { sync = this.post.sync } = options ?? {}
     let offsets: number[] = []
-    await commitChange(this.post.engine, this.byteBound(messages), sync, (change) => {
+    await commitChange(this.post.engine, sync, (change) => {
       offsets = this.append(change, messages)
     })
     return offsets.map((offset) => ({ id: String(offset), offset }))
@@ -203,8 +201,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     if (!isThere) return false
     const { post } = this
     const { delivery, dispatcher } = post.subscription(full, this.run.log, defaultRules(full))
-    const bound = 256 + full.length * 3
-    await commitChange(post.engine, bound, options?.sync ?? post.sync, (change) => {
+    await commitChange(post.engine, options?.sync ?? post.sync, (change) => {
       change.record.clear(post.state, ownerRange(delivery.number))
       post.eraseName(change, 'subscription', full)
     })
@@ -222,30 +219,17 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   /** @internal */
   partOfSend(body: T, options: PublishOptions | undefined): BatchPart {
     const messages = [this.encode(body, options ?? {})]
-    let change: Change | undefined
-    return {
-      engine: this.post.engine,
-      byteBound: this.byteBound(messages),
-      encode: (record: RecordWriter) => {
-        change = new Change(record)
-        try {
-          this.append(change, messages)
-          change.finish()
-        } catch (error) {
-          change.refused()
-          throw error
-        }
-      },
-      committed: () => change!.committed(),
-      refused: () => change!.refused(),
-    }
+    return changePart(this.post.engine, (change) => {
+      this.append(change, messages)
+    })
   }
 
   private encode(body: T, options: PublishOptions): Uint8Array {
     if (body === undefined) throw invalid('A message needs a body: bytes, text or what JSON holds')
     const { key, headers } = checked(options, publishChecks, 'publish') as PublishOptions
     return encodeMessage({
-      sentAt: this.time.next(this.post.clock.now()),
+      // When it is appended, for those that come after it in a topic were never published before it.
+      sentAt: 0,
       expiresAt: 0,
       group: key,
       headers: headers === undefined ? undefined : jsonOf(headers, 'The headers of a message'),
@@ -255,13 +239,11 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     })
   }
 
-  private byteBound(messages: readonly Uint8Array[]): number {
-    return messages.reduce((sum, message) => sum + appendByteBound(message), this.run.figuresByteBound)
-  }
-
   private append(change: Change, messages: readonly Uint8Array[]): number[] {
     const { run, retention } = this
+    const sentAt = this.time.next(change, this.post.clock.now())
     const offsets = messages.map((message) => {
+      putSentAt(message, sentAt)
       const offset = run.append(change, message)
       retention.appended(change, message)
       return offset
@@ -277,7 +259,7 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     const { registration } = delivery.stock
     registration.rules = delivery.rules
     // Behind what was published before in this turn, in front of what will be.
-    delivery.stock.commit(0, this.post.sync, () => {}).catch(() => {})
+    delivery.stock.commit(this.post.sync, () => {}).catch(() => {})
   }
 
   private offsetOf(from: From): number {

@@ -1,14 +1,12 @@
 import { Found } from '../bytes/cursor.js'
-import { invalid } from '../bytes/errors.js'
 import type { Database } from '../queue/messaging-database.js'
-import { type BatchPart, encodeParts, outcomeOf } from '../store/batch-part.js'
+import { together } from '../store/batch-part.js'
 import { type CheckpointReport, makeCheckpointNow } from '../store/checkpoint.js'
 import { copyBytes } from '../store/encoding.js'
 import { isInternal } from '../store/internal-trees.js'
 import { Keyspace } from '../store/keyspace.js'
-import { putTree, treeByteBound } from '../store/operations.js'
+import { commitWith, OperationList } from '../store/operation-list.js'
 import type { Reader } from '../store/reader.js'
-import { RecordWriter } from '../store/record-writer.js'
 import type { Isolation } from '../store/transaction.js'
 import type { TreeState } from '../store/tree-state.js'
 import type { VerifyReport } from '../store/verify/verification.js'
@@ -28,23 +26,16 @@ import type {
   ShardWriteOptions,
 } from './shard.js'
 import { MARK_KEY, MARK_SPACE, type ShardMark } from './shard-mark.js'
-import { byteBoundOf, putOperation } from './shard-operations.js'
+import { addOperation } from './shard-operations.js'
 
 type Bytes = Uint8Array
 
-// A record's length is an integer of 31 bits, and its memory is one allocation.
-const MOST_BATCH_BYTES = 2 ** 30
 // Counting this many keys takes some 2 ms; where there are more, tables and memtables are asked, which takes none.
 const MOST_COUNTED_KEYS = 4096
 
 const ALL: KeyRange = { start: new Uint8Array(0), end: undefined }
 
 const NO_MAIL: readonly MailOperation[] = []
-
-/** What a commit tells its parts; nothing where there are none. */
-function outcomes(parts: readonly BatchPart[]): [] | [ReturnType<typeof outcomeOf>] {
-  return parts.length === 0 ? [] : [outcomeOf(parts)]
-}
 
 /** A shard that is a store of its own on this thread. */
 export class LocalShard extends LocalReads implements Shard {
@@ -133,9 +124,7 @@ export class LocalShard extends LocalReads implements Shard {
     mail: readonly MailOperation[] = NO_MAIL,
   ): Promise<void> {
     try {
-      const parts = this.mail.parts(mail)
-      const { end, count } = this.encode(operations, parts)
-      return this.db.engine.pipeline.commit(end, count, options.sync, ...outcomes(parts))
+      return this.commit(operations, options, mail, false)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -146,9 +135,7 @@ export class LocalShard extends LocalReads implements Shard {
     options: ShardWriteOptions,
     mail: readonly MailOperation[] = NO_MAIL,
   ): void {
-    const parts = this.mail.parts(mail)
-    const { end, count } = this.encode(operations, parts)
-    this.db.engine.pipeline.commitSync(end, count, options.sync, ...outcomes(parts))
+    void this.commit(operations, options, mail, true)
   }
 
   begin(isolation: Isolation): ShardTransaction {
@@ -222,31 +209,18 @@ export class LocalShard extends LocalReads implements Shard {
     await this.keyspace(MARK_SPACE).put(MARK_KEY, value, { sync: true })
   }
 
-  /** Puts the operations into the log's memory as one record. */
-  private encode(operations: readonly ShardOperation[], parts: readonly BatchPart[]): { end: number; count: number } {
+  /** Commits the operations as one record. */
+  private commit(
+    operations: readonly ShardOperation[],
+    { sync }: ShardWriteOptions,
+    mail: readonly MailOperation[],
+    onThisThread: boolean,
+  ): Promise<void> {
     const { pipeline } = this.db.engine
-    const states: TreeState[] = []
-    const created: TreeState[] = []
-    let bound = parts.reduce((sum, part) => sum + part.byteBound, 0)
-    for (const operation of operations) {
-      const { state } = this.keyspace(operation.space)
-      states.push(state)
-      if (state.tree === undefined && !created.includes(state)) {
-        created.push(state)
-        bound += treeByteBound(state)
-      }
-      bound += byteBoundOf(operation)
-    }
-    if (bound > MOST_BATCH_BYTES) throw invalid('A batch has at most 1 GiB; write it in parts')
-    let offset = pipeline.begin(bound)
-    const { bytes } = pipeline
-    for (const state of created) offset = putTree(bytes, offset, state)
-    for (const [i, operation] of operations.entries()) offset = putOperation(bytes, offset, states[i]!, operation)
-    const count = created.length + operations.length
-    if (parts.length === 0) return { end: offset, count }
-    const record = new RecordWriter(bytes, offset, created, count)
-    encodeParts(parts, record)
-    return { end: record.end, count: record.count }
+    const record = new OperationList()
+    for (const operation of operations) addOperation(record, this.keyspace(operation.space).state, operation)
+    if (mail.length === 0) return record.commit(pipeline, record.byteBound(), sync, onThisThread)
+    return commitWith(pipeline, record, together(this.mail.parts(mail)), sync, onThisThread)
   }
 }
 

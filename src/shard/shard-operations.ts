@@ -1,3 +1,4 @@
+import type { OperationList } from '../store/operation-list.js'
 import {
   checkSizes,
   clearByteBound,
@@ -23,4 +24,12 @@ export function putOperation(bytes: Uint8Array, offset: number, state: TreeState
   if (operation.type === 'put') return putPut(bytes, offset, state, key, operation.value, operation.expiresAt)
   if (operation.type === 'del') return putDelete(bytes, offset, state, key)
   return putClear(bytes, offset, state, { start: key, end: operation.end })
+}
+
+/** Adds an operation to those of a record. */
+export function addOperation(record: OperationList, state: TreeState, operation: ShardOperation): void {
+  const { key } = operation
+  if (operation.type === 'put') record.put(state, key, operation.value, operation.expiresAt)
+  else if (operation.type === 'del') record.del(state, key)
+  else record.clear(state, { start: key, end: operation.end })
 }

@@ -1,7 +1,6 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
-import type { CommitOutcome } from './commit-pipeline.js'
 import type { Engine } from './engine.js'
-import type { RecordWriter } from './record-writer.js'
+import type { Contribution, OperationList } from './operation-list.js'
 
 /*
  * What a batch knows of floors above it: things that take part in its commit. A message to be sent and one to be acknowledged
@@ -9,13 +8,9 @@ import type { RecordWriter } from './record-writer.js'
  */
 
 /** Something whose operations go into the same record as those of a batch. */
-export interface BatchPart extends CommitOutcome {
+export interface BatchPart extends Contribution {
   /** The store it belongs to. */
   readonly engine: Engine
-  /** Room that `encode` may need. */
-  readonly byteBound: number
-  /** Writes its operations and takes them for issued; `refused` takes that back. Throws where it cannot, having changed nothing. */
-  encode(record: RecordWriter): void
 }
 
 /** What a message may be sent with. */
@@ -58,26 +53,19 @@ export function checkReceivedFrom(engine: Engine, source: Engine): void {
   )
 }
 
-/** The outcome of several parts: told in order of what was committed, and in reverse of what has to be taken back. */
-export function outcomeOf(parts: readonly BatchPart[]): CommitOutcome {
+/** Several parts as one: told in order of what was committed, and in reverse of what has to be taken back. */
+export function together(parts: readonly BatchPart[]): Contribution {
+  // Of parts of which one could not be added only those before it have anything to take back.
+  let added = 0
   return {
+    add: (operations: OperationList) => {
+      for (added = 0; added < parts.length; added++) parts[added]!.add(operations)
+    },
     committed: () => {
       for (const part of parts) part.committed()
     },
     refused: (error) => {
-      for (const part of parts.toReversed()) part.refused(error)
+      for (const part of parts.slice(0, added + 1).reverse()) part.refused(error)
     },
-  }
-}
-
-/** Encodes all parts or, where one of them cannot be, none. */
-export function encodeParts(parts: readonly BatchPart[], record: RecordWriter): void {
-  for (const [i, part] of parts.entries()) {
-    try {
-      part.encode(record)
-    } catch (error) {
-      outcomeOf(parts.slice(0, i)).refused(error)
-      throw error
-    }
   }
 }

@@ -4,29 +4,16 @@ import {
   type Acknowledgeable,
   type BatchPart,
   checkReceivedFrom,
-  encodeParts,
   type MessageOptions,
   type MessageTarget,
-  outcomeOf,
+  together,
 } from './batch-part.js'
 import { isEmptyRange, ownedRange, type RangeOptions, resolveRange } from './bounds.js'
 import { describe } from './encoding.js'
 import type { Engine } from './engine.js'
-import {
-  checkSizes,
-  clearByteBound,
-  deleteByteBound,
-  expiryAtOf,
-  type Prepared,
-  putByteBound,
-  putClear,
-  putDelete,
-  putPut,
-  putTree,
-  treeByteBound,
-} from './operations.js'
+import { commitWith, OperationList } from './operation-list.js'
+import { expiryAtOf, type Prepared } from './operations.js'
 import { checkClearOptions } from './options.js'
-import { RecordWriter } from './record-writer.js'
 import type { TreeState } from './tree-state.js'
 import type { WriteOptions, WriteTarget } from './write-target.js'
 
@@ -62,101 +49,44 @@ export interface BatchPutOptions extends Expiry {
   keyspace?: KeyspaceReference
 }
 
-/** In the place of an expiry: the operation removes the range from its key to its value. */
-const IS_CLEAR = -1
-
-/** Operations that are prepared and wait for their record, column by column: no object per operation. */
+/** Operations that are prepared and wait for their record, and what takes part in the commit besides keys and values. */
 class Pending {
-  readonly states: TreeState[] = []
-  readonly keys: Prepared[] = []
-  /** `undefined` for a deletion, and for a range without end. */
-  readonly values: (Prepared | undefined)[] = []
-  readonly expiries: number[] = []
-  /** What takes part in the commit besides keys and values. */
+  readonly operations = new OperationList()
   readonly parts: BatchPart[] = []
-  byteBound = 0
 
   get length(): number {
-    return this.keys.length + this.parts.length
+    return this.operations.length + this.parts.length
   }
 
   join(keyspace: WriteTarget<never, never>, part: BatchPart): void {
     if (part.engine !== keyspace.engine) throw invalid('A batch takes messages of its own store only')
     this.parts.push(part)
-    this.byteBound += part.byteBound
   }
 
   put(state: TreeState, key: Prepared, value: Prepared, expiresAt: number): void {
-    checkSizes(key, value)
-    this.add(state, key, value, expiresAt)
-    this.byteBound += putByteBound(key, value)
+    this.operations.put(state, key, value, expiresAt)
   }
 
   del(state: TreeState, key: Prepared): void {
-    checkSizes(key, '')
-    this.add(state, key, undefined, 0)
-    this.byteBound += deleteByteBound(key)
+    this.operations.del(state, key)
   }
 
   clear(state: TreeState, range: KeyRange): void {
-    if (isEmptyRange(range)) return
-    this.add(state, range.start, range.end, IS_CLEAR)
-    this.byteBound += clearByteBound(range)
-  }
-
-  private add(state: TreeState, key: Prepared, value: Prepared | undefined, expiresAt: number): void {
-    this.states.push(state)
-    this.keys.push(key)
-    this.values.push(value)
-    this.expiries.push(expiresAt)
+    if (!isEmptyRange(range)) this.operations.clear(state, range)
   }
 }
 
-/** Encodes the operations as one record and commits it. */
+/** Commits the operations as one record. */
 function commitPending<K, V>(
   keyspace: WriteTarget<K, V>,
-  pending: Pending,
+  { operations, parts }: Pending,
   sync: boolean,
   onThisThread: boolean,
 ): Promise<void> {
   const { pipeline } = keyspace.engine
-  if (pending.length === 0) return Promise.resolve()
-  const created = [...new Set(pending.states)].filter((state) => state.tree === undefined)
-  let bound = pending.byteBound
-  for (const state of created) bound += treeByteBound(state)
-  if (bound > MOST_BATCH_BYTES) {
-    throw invalid('A batch has at most 1 GiB; write it in parts')
-  }
-  let offset = pipeline.begin(bound)
-  const { bytes } = pipeline
-  for (const state of created) offset = putTree(bytes, offset, state)
-  const { states, keys, values, expiries, parts } = pending
-  for (let i = 0; i < keys.length; i++) {
-    const [state, key, value] = [states[i]!, keys[i]!, values[i]]
-    if (expiries[i] === IS_CLEAR) offset = putClear(bytes, offset, state, rangeOf(key, value))
-    else if (value === undefined) offset = putDelete(bytes, offset, state, key)
-    else offset = putPut(bytes, offset, state, key, value, expiries[i]!)
-  }
-  let count = created.length + keys.length
-  if (parts.length === 0) {
-    if (!onThisThread) return pipeline.commit(offset, count, sync)
-    pipeline.commitSync(offset, count, sync)
-    return Promise.resolve()
-  }
-  const record = new RecordWriter(bytes, offset, created, count)
-  encodeParts(parts, record)
-  ;({ end: offset, count } = record)
-  if (!onThisThread) return pipeline.commit(offset, count, sync, outcomeOf(parts))
-  pipeline.commitSync(offset, count, sync, outcomeOf(parts))
-  return Promise.resolve()
+  if (parts.length > 0) return commitWith(pipeline, operations, together(parts), sync, onThisThread)
+  return operations.commit(pipeline, operations.byteBound(), sync, onThisThread)
 }
-
-function rangeOf(start: Prepared, end: Prepared | undefined): KeyRange {
-  return { start, end } as KeyRange
-}
-
-// A record's length is an integer of 31 bits, and its memory is one allocation.
-const MOST_BATCH_BYTES = 2 ** 30
 
 /** Commits an array of operations. @internal */
 export function writeOperations<K, V>(

@@ -149,11 +149,23 @@ export class CommitPipeline {
   /** Admits a write of at most `payloadBytes` and returns the offset in `bytes` at which its operations go. */
   begin(payloadBytes: number): number {
     if (this.refusal !== undefined) throw this.refusal
-    if (!this.log.fits(payloadBytes)) {
-      this.drain(false)
-      this.makeRoom(payloadBytes)
+    if (!this.log.fits(payloadBytes)) this.makeRoom(payloadBytes)
+    return this.log.beginRecord(payloadBytes)
+  }
+
+  /** Whether a write of that size is admitted as things are: without room being made, which may refuse what was issued before. */
+  fits(payloadBytes: number): boolean {
+    return this.log.fits(payloadBytes)
+  }
+
+  /** Sees to it that a write of that size fits. */
+  makeRoom(payloadBytes: number): void {
+    this.drain(false)
+    try {
+      this.target.makeRoom(payloadBytes)
+    } catch (error) {
+      throw this.heeded(error)
     }
-    return this.log.beginRecord()
   }
 
   /** The memory into which operations are encoded; ask again after every `begin`. */
@@ -161,10 +173,9 @@ export class CommitPipeline {
     return this.log.active.bytes
   }
 
-  /** Commits the record begun last with the group of this turn. */
+  /** Commits the record begun last with the group of this turn. `outcome` hears how it ended, also where this throws. */
   commit(payloadEnd: number, operationCount: number, sync: boolean, outcome?: CommitOutcome): Promise<void> {
-    const group = this.gather(payloadEnd, operationCount)
-    if (outcome !== undefined) group.outcomes.push(outcome)
+    const group = this.gather(payloadEnd, operationCount, outcome)
     if (sync) group.sync = true
     if (!this.scheduled && this.syncing === undefined) this.schedule()
     return group.done
@@ -183,10 +194,9 @@ export class CommitPipeline {
       this.admission.chargeSync(payloadEnd - start)
       return
     }
-    const group = this.gather(payloadEnd, operationCount)
+    const group = this.gather(payloadEnd, operationCount, outcome)
     // The promise is for those who gathered before; this caller gets the error thrown.
     group.done.catch(() => {})
-    if (outcome !== undefined) group.outcomes.push(outcome)
     if (sync) group.sync = true
     this.drain(true)
   }
@@ -205,12 +215,18 @@ export class CommitPipeline {
     await (this.gathering ?? this.syncing)?.done.catch(() => {})
   }
 
-  private gather(payloadEnd: number, operationCount: number): Group {
+  private gather(payloadEnd: number, operationCount: number, outcome: CommitOutcome | undefined): Group {
     const start = this.log.active.end
-    // It throws where the record is not what was promised, and then nothing was gathered.
-    this.log.endRecord(payloadEnd, operationCount)
+    try {
+      this.log.endRecord(payloadEnd, operationCount)
+    } catch (error) {
+      // The record is not what was promised. Nothing was gathered.
+      outcome?.refused(error)
+      throw error
+    }
     this.gathering ??= new Group(start, this.measuringFrom())
     this.gathering.end = payloadEnd
+    if (outcome !== undefined) this.gathering.outcomes.push(outcome)
     return this.gathering
   }
 
@@ -250,14 +266,6 @@ export class CommitPipeline {
     } catch (error) {
       group.reject(error)
       return false
-    }
-  }
-
-  private makeRoom(payloadBytes: number): void {
-    try {
-      this.target.makeRoom(payloadBytes)
-    } catch (error) {
-      throw this.heeded(error)
     }
   }
 

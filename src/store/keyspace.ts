@@ -268,6 +268,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
 
   private encodeClear(range: ReturnType<typeof resolveRange>): number {
     const { pipeline } = this.engine
+    checkSizes(range.start, '')
     const offset = this.begin(clearByteBound(range))
     return putClear(pipeline.bytes, offset, this.state, range)
   }

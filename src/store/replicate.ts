@@ -1,15 +1,15 @@
 import { Found } from '../bytes/cursor.js'
 import { invalid } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
+import { LONGEST_PAYLOAD_BYTES } from '../log/record.js'
 import type { Change, Commit } from './changes/change.js'
 import { ChangeFeed } from './changes/change-feed.js'
 import type { Database } from './database.js'
 import type { Engine } from './engine.js'
 import { internalName } from './internal-trees.js'
-import { clearByteBound, deleteByteBound, putByteBound, treeByteBound } from './operations.js'
+import { OperationList } from './operation-list.js'
 import { checked, flag, handler, signal } from './options.js'
 import { PullStream } from './pull-stream.js'
-import { RecordWriter } from './record-writer.js'
 import type { TreeState } from './tree-state.js'
 
 /** What `replicate` takes. */
@@ -133,17 +133,13 @@ class Apprentice {
     const { position } = commits.at(-1)!
     const note = Buffer.from(JSON.stringify({ position }), 'latin1')
     const states = commits.map(({ operations }) => operations.map(({ keyspace }) => this.treeFor(keyspace)))
-    let bound = putByteBound(sourceKey, note)
-    for (const state of new Set([positions, ...states.flat()])) bound += treeByteBound(state)
-    for (const { operations } of commits) for (const operation of operations) bound += byteBoundOf(operation)
-    const { pipeline } = engine
-    const offset = pipeline.begin(bound)
-    const record = new RecordWriter(pipeline.bytes, offset)
+    const record = new OperationList()
     for (const [i, { operations }] of commits.entries()) {
-      for (const [j, operation] of operations.entries()) write(record, states[i]![j]!, operation)
+      for (const [j, operation] of operations.entries()) add(record, states[i]![j]!, operation)
     }
     record.put(positions, sourceKey, note)
-    await pipeline.commit(record.end, record.count, this.sync)
+    // As long as the longest commit of the source, and a little more.
+    await record.commit(engine.pipeline, record.byteBound(LONGEST_PAYLOAD_BYTES), this.sync, false)
     this.position = position
   }
 
@@ -153,12 +149,7 @@ class Apprentice {
   }
 }
 
-function byteBoundOf(operation: Change<Uint8Array, Uint8Array>): number {
-  if (operation.type === 'put') return putByteBound(operation.key, operation.value)
-  return operation.type === 'del' ? deleteByteBound(operation.key) : clearByteBound(operation.range)
-}
-
-function write(record: RecordWriter, state: TreeState, operation: Change<Uint8Array, Uint8Array>): void {
+function add(record: OperationList, state: TreeState, operation: Change<Uint8Array, Uint8Array>): void {
   if (operation.type === 'put') record.put(state, operation.key, operation.value, operation.expiresAt)
   else if (operation.type === 'del') record.del(state, operation.key)
   else record.clear(state, operation.range)

@@ -50,8 +50,8 @@ describe('the commit log', () => {
   // Recovery would take it for the end of the log and everything behind it for lost.
   it('never seals an empty record', () => {
     const log = newLog(newDisk())
-    expect(() => log.endRecord(log.beginRecord(), 1)).toThrow('a record holds something')
-    expect(() => log.endRecord(log.beginRecord() + 1, 0)).toThrow('a record holds something')
+    expect(() => log.endRecord(log.beginRecord(1), 1)).toThrow('a record holds something')
+    expect(() => log.endRecord(log.beginRecord(1) + 1, 0)).toThrow('a record holds something')
   })
 
   it('works on a file system in memory as on any other', async () => {

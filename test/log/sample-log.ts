@@ -43,7 +43,7 @@ export function newLog(fs: FileSystem, header: Partial<LogHeaderPlan> = {}): Com
 
 /** Encodes a record that holds a text, without writing it. */
 export function encode(log: CommitLog, payload: string): void {
-  const start = log.beginRecord()
+  const start = log.beginRecord(payload.length)
   log.active.bytes.set(Buffer.from(payload), start)
   log.endRecord(start + payload.length, 1)
 }

@@ -144,7 +144,7 @@ const VARIANTS: readonly Variant[] = [
         ...[end, count, sync]: unknown[]
       ) {
         const log = (this as unknown as { log: CommitLog }).log
-        const start = log.beginRecord()
+        const start = log.beginRecord(0)
         const payload = this.bytes.slice(start, end as number)
         let done: Promise<void> = Promise.resolve()
         for (let at = 0, i = 0; i < (count as number); i++) {
