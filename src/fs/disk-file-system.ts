@@ -12,6 +12,10 @@ class DiskFileSystem implements FileSystem {
     return new DiskFile(path, mode)
   }
 
+  open(path: string, mode: OpenMode): Promise<DiskFile> {
+    return DiskFile.open(path, mode)
+  }
+
   listSync(directory: string): string[] {
     return fs.readdirSync(directory)
   }

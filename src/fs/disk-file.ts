@@ -22,9 +22,19 @@ export class DiskFile implements FileHandle {
   #inFlight = 0
   #closeWhenIdle = false
 
-  constructor(path: string, mode: OpenMode) {
+  constructor(path: string, mode: OpenMode, descriptor = fs.openSync(path, FLAGS[mode])) {
     this.path = path
-    this.#descriptor = fs.openSync(path, FLAGS[mode])
+    this.#descriptor = descriptor
+  }
+
+  /** Opened on the thread pool. */
+  static open(path: string, mode: OpenMode): Promise<DiskFile> {
+    return new Promise((resolve, reject) => {
+      fs.open(path, FLAGS[mode], (error, descriptor) => {
+        if (error) reject(error)
+        else resolve(new DiskFile(path, mode, descriptor))
+      })
+    })
   }
 
   readSync(target: Uint8Array, targetStart: number, length: number, offset: number): number {

@@ -56,6 +56,8 @@ export interface FileSystem {
 
   /** Opens a file. ENOENT where there is none, EEXIST where one is to be made and is there. */
   openSync(path: string, mode: OpenMode): FileHandle
+  /** The same on the thread pool. Absent where opening a file never waits for a disk. */
+  open?(path: string, mode: OpenMode): Promise<FileHandle>
   /** Names in a directory, in no order. ENOENT where there is none. */
   listSync(directory: string): string[]
   /** `undefined` where nothing is there. */

@@ -40,9 +40,7 @@ export class LocalTransaction extends LocalReads implements ShardTransaction {
 
   async commit(sync: boolean): Promise<boolean> {
     this.shared.checkOpen()
-    if (this.shared.hasConflict()) return false
-    await this.shared.commit(sync, false)
-    return true
+    return this.shared.commitUnlessConflict(sync)
   }
 
   commitSync(sync: boolean): boolean {

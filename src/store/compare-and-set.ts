@@ -1,6 +1,7 @@
 import { compareKeys } from '../bytes/compare.js'
 import { Found } from '../bytes/cursor.js'
 import { BlockNotResident } from '../table/block-not-resident.js'
+import { Rounds } from '../table/rounds.js'
 import { containsKey } from '../tree/key-range.js'
 import { pendingTouches } from './changes-since.js'
 import { preparedByteBound, putPrepared } from './encoding.js'
@@ -18,8 +19,6 @@ import type { PutOptions, WriteOptions, WriteTarget } from './write-target.js'
 // Looking at what is on its way costs 0.1 us for each operation. Beyond so many bytes it is cheaper to wait until it is visible,
 // which it is with the end of the turn or with the sync under way.
 const LONGEST_LOOK_BYTES = 16 * 1024
-/** As for any lookup in a cache too small for its blocks: then one round reads on this thread. */
-const MOST_ROUNDS = 8
 
 const found = new Found()
 
@@ -67,15 +66,15 @@ export function exchangeOf<K, V>(
 export async function compareAndSet(keyspace: ByteKeyspace, exchange: Exchange): Promise<boolean> {
   const { engine } = keyspace
   const { key, expected, value, options } = exchange
-  for (let rounds = 0; ; rounds++) {
+  for (const rounds = new Rounds(); ; ) {
     engine.checkWritable()
     if (isTouched(keyspace, exchange)) {
       await engine.pipeline.issued()
       continue
     }
-    const verdict = isAsExpected(keyspace, exchange, rounds > MOST_ROUNDS)
+    const verdict = isAsExpected(keyspace, exchange, rounds.isLast)
     if (verdict instanceof BlockNotResident) {
-      await verdict.load()
+      await rounds.load(verdict)
       continue
     }
     if (!verdict) return false

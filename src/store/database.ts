@@ -32,6 +32,7 @@ import {
 } from './options.js'
 import { PullStream } from './pull-stream.js'
 import type { RecoveryReport } from './recover.js'
+import { slowRead } from './slow-read.js'
 import { Snapshot } from './snapshot.js'
 import { collectStats, type StoreStats } from './stats.js'
 import { type TransactionOptions, transact, transactSync } from './transact.js'
@@ -262,7 +263,7 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   async approximateSize(options: RangeOptions<K> = {}): Promise<number> {
     this.engine.checkOpen()
     const range = resolveRange(this.keyEncoding, options)
-    return this.state.approximateBytes(range)
+    return slowRead(this.engine, () => this.state.approximateBytes(range))
   }
 
   /** Figures of the whole store: levels, files, cache, amplification, stalls. */

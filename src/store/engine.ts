@@ -6,6 +6,7 @@ import { getU32 } from '../bytes/integers.js'
 import { Latency, type LatencyStats } from '../bytes/latency.js'
 import { getText } from '../bytes/text.js'
 import type { Position, TreeId } from '../bytes/units.js'
+import type { DescriptorReserve } from '../fs/descriptors.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
 import type { CommitLog } from '../log/commit-log.js'
 import {
@@ -47,6 +48,8 @@ export interface EngineParts {
   readonly cache: BlockCache
   readonly pins: Pins
   readonly lock: FileLock | undefined
+  /** What is left where there is no descriptor any more; a store that is only read can do without. */
+  readonly reserve: DescriptorReserve | undefined
   /** What is kept of the log beyond what recovery needs; recovery fills it. */
   readonly retained: RetainedLog
 }
@@ -77,6 +80,7 @@ export class Engine {
   readonly shifts = new Listeners<[]>()
   readonly admission: Admission
   readonly writeBufferBytes: number
+  readonly reserve: DescriptorReserve | undefined
   private readonly lock: FileLock | undefined
   private forestInUse: Forest
   private cacheInUse: BlockCache
@@ -102,6 +106,7 @@ export class Engine {
     this.retainedInUse = parts.retained
     this.pins = parts.pins
     this.lock = parts.lock
+    this.reserve = parts.reserve
     this.admission = new Admission(parts.clock, parts.directory, () => this.forest.installEnded())
     this.logSegments = new LogSegments(this)
     this.states = new TreeStates(parts.forest.trees.values())
@@ -421,6 +426,7 @@ export class Engine {
     assert(this.closedWith === undefined, 'an engine is closed once')
     const { pipelineInUse: pipeline, log } = this
     this.closedWith = new SiltstoneError('SILT_NOT_OPEN', 'The store is closed; open it again to use it')
+    this.reserve?.release()
     const wasRefusing = pipeline?.isRefusing ?? false
     pipeline?.refuse(this.closedWith)
     for (const scan of this.scans) scan.close()
@@ -443,7 +449,7 @@ export class Engine {
       await this.forest.close().catch(() => {})
     }
     await this.earlier?.closeAll()
-    this.letGoOfLog()
+    this.letGo()
     try {
       await this.lock?.release()
     } catch (error) {
@@ -454,8 +460,9 @@ export class Engine {
     if (failure !== undefined) throw ioError(failure, 'close', this.directory)
   }
 
-  /** Closes the files of the log; also where an opening has failed. */
-  letGoOfLog(): void {
+  /** Closes the files that are the engine's own; also where an opening has failed. */
+  letGo(): void {
+    this.reserve?.release()
     this.logSegments.letGo()
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../bytes/clock.js'
 import type { Position } from '../bytes/units.js'
+import type { DescriptorReserve } from '../fs/descriptors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { type CommitLog, createSegment } from '../log/commit-log.js'
 import { LOG_HEADER_BYTES, type LogHeaderPlan } from '../log/log-header.js'
@@ -47,6 +48,7 @@ export interface SegmentSurroundings {
   readonly admission: Admission
   readonly forest: Forest
   readonly retained: RetainedLog
+  readonly reserve: DescriptorReserve | undefined
 }
 
 /**
@@ -184,6 +186,7 @@ export class LogSegments {
     this.sealed = this.sealed.filter((each) => each !== sealed)
     this.logInUse!.retire(sealed.segment)
     this.store.retained.add(sealed.segment, following)
+    this.store.reserve?.fill()
     this.updateAdmission()
   }
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { publish } from '../bytes/diagnostics.js'
 import { invalid, ioError, SiltstoneError } from '../bytes/errors.js'
 import { loadHash } from '../bytes/hash.js'
+import { DescriptorReserve, withDescriptors } from '../fs/descriptors.js'
 import { diskFileSystem } from '../fs/disk-file-system.js'
 import { makeDurableDirectory } from '../fs/durable-directory.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
@@ -29,9 +30,9 @@ export function locate(path: string, fs: FileSystem | undefined): { fs: FileSyst
     throw invalid(`The path of a store must be a text that is not empty, not ${path === '' ? "''" : String(path)}`)
   }
   if (path.includes('\0')) throw invalid('The path of a store cannot contain a zero byte')
-  if (path === IN_MEMORY) return { fs: fs ?? new MemoryFileSystem(), directory: '/memory' }
-  if (fs !== undefined) return { fs, directory: path }
-  return { fs: diskFileSystem, directory: resolve(path) }
+  if (path === IN_MEMORY) return { fs: withDescriptors(fs ?? new MemoryFileSystem()), directory: '/memory' }
+  if (fs !== undefined) return { fs: withDescriptors(fs), directory: path }
+  return { fs: withDescriptors(diskFileSystem), directory: resolve(path) }
 }
 
 /**
@@ -72,7 +73,9 @@ async function openToWrite(
   parts.environment.onChange = () => engine?.updateAdmission()
   const forest = wasThere ? await Forest.open(parts.environment) : await Forest.create(parts.environment)
   try {
-    engine = new Engine({ ...parts, forest, lock })
+    const reserve = new DescriptorReserve(fs, `${directory}/${CURRENT}`)
+    engine = new Engine({ ...parts, forest, lock, reserve })
+    reserve.fill()
     const recovery = recoverForWriting(engine, options.recovery)
     publish('siltstone:recovery', () => ({ directory, ...recovery }))
     forest.deleteObsoleteFiles()
@@ -80,7 +83,7 @@ async function openToWrite(
     return { engine, recovery }
   } catch (error) {
     await forest.close().catch(() => {})
-    engine?.letGoOfLog()
+    engine?.letGo()
     throw error
   }
 }
@@ -97,7 +100,7 @@ async function openToRead(fs: FileSystem, directory: string, options: StoreOptio
     let forest: Forest | undefined
     try {
       forest = await Forest.openReadOnly(parts.environment)
-      const engine = new Engine({ ...parts, forest, lock: undefined })
+      const engine = new Engine({ ...parts, forest, lock: undefined, reserve: undefined })
       const recovery = recoverForReading(engine)
       return { engine, recovery }
     } catch (error) {

@@ -3,6 +3,7 @@ import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import { LONGEST_KEY_BYTES } from '../log/operation.js'
 import { BlockNotResident } from '../table/block-not-resident.js'
+import { Rounds } from '../table/rounds.js'
 import type { KeyRange } from '../tree/key-range.js'
 import { checkKeyLength, type RangeOptions, resolveRange } from './bounds.js'
 import { describe, type Encoding, preparedByteBound, putPrepared, readKey, readValue } from './encoding.js'
@@ -28,10 +29,6 @@ const found = new Found()
 const keyBytes = new Uint8Array(LONGEST_KEY_BYTES * 3)
 
 const NO_EXTRAS: ScanExtras = {}
-
-// A lookup meets a handful of blocks. In a cache too small to hold them together, many lookups could take turns at driving each
-// other's out for ever; after this many rounds one reads on this thread.
-const MOST_ROUNDS = 8
 
 /**
  * The reads of a keyspace, live or at a snapshot. The promise forms answer at once while the bytes are in memory or come from the page
@@ -243,9 +240,9 @@ export abstract class Reader<K, V> {
     engine.pins.add(position)
     engine.slowReadBegins()
     try {
-      for (let rounds = 1; ; rounds++) {
-        await missing.load()
-        cache.blocking = rounds > MOST_ROUNDS
+      for (const rounds = new Rounds(); ; ) {
+        await rounds.load(missing)
+        cache.blocking = rounds.isLast
         try {
           return make(this.find(copy, copy.length, position, found), valueEncoding)
         } catch (error) {
@@ -272,12 +269,12 @@ export abstract class Reader<K, V> {
     const position = this.positionOf(options)
     const answers: T[] = []
     let pinned = false
-    let rounds = 0
+    const rounds = new Rounds()
     try {
       for (;;) {
         const before = answers.length
-        const missing = this.takeMany(keys, position, answers, make, rounds > MOST_ROUNDS)
-        rounds = answers.length > before ? 1 : rounds + 1
+        const missing = this.takeMany(keys, position, answers, make, rounds.isLast)
+        if (answers.length > before) rounds.reset()
         if (missing === undefined) {
           if (engine.turn.isDue()) await engine.turn.next()
           return answers
@@ -288,7 +285,7 @@ export abstract class Reader<K, V> {
           engine.pins.add(position)
           engine.slowReadBegins()
         }
-        await missing.load()
+        await rounds.load(missing)
       }
     } finally {
       if (pinned) {

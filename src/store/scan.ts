@@ -2,6 +2,7 @@ import type { Entry } from '../bytes/cursor.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
 import { BlockNotResident } from '../table/block-not-resident.js'
+import { Rounds } from '../table/rounds.js'
 import type { KeyRange } from '../tree/key-range.js'
 import { encodeKey, type RangeOptions } from './bounds.js'
 import { describe, type Encoding } from './encoding.js'
@@ -56,9 +57,6 @@ const FIRST_SLICE = 32
 const LARGEST_SLICE = 1024
 /** No entry, which any value could be. */
 const END = Symbol('end')
-// One step of a merge needs a block of each source at most, unless a cache too small for them drives them out in between; after this
-// many rounds without an entry the step is taken on this thread.
-const MOST_ROUNDS = 32
 
 /**
  * A walk over a range of keys, as the store was when the scan was made. Loop over it with `for` or `for await`, or take
@@ -99,17 +97,24 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     // Counting down from Infinity would make a number on the heap for every entry.
     this.most = plan.limit === Number.POSITIVE_INFINITY ? -1 : plan.limit
     this.view = new View(engine, plan.state, plan.position)
+    this.walk = new Walk(
+      () => this.view.sources(plan.range, plan.overlay),
+      plan.range,
+      plan.reverse,
+      (range, hiddenInMemory) => engine.crawls.met(plan.state, range, hiddenInMemory),
+    )
+    engine.cache.blocking = false
     try {
-      this.walk = new Walk(
-        this.view.sources(plan.range, plan.overlay),
-        plan.range,
-        plan.reverse,
-        (range, hiddenInMemory) => engine.crawls.met(plan.state, range, hiddenInMemory),
-      )
+      this.walk.start()
     } catch (error) {
-      // A table could not be opened. What nobody can close must not hold on to anything.
-      this.view.release()
-      throw error
+      // Tables that are not open yet, on a slow disk: the first step opens them, in whatever way it reads.
+      if (!(error instanceof BlockNotResident)) {
+        // A table could not be opened. What nobody can close must not hold on to anything.
+        this.view.release()
+        throw error
+      }
+    } finally {
+      engine.cache.blocking = true
     }
     if (this.most >= 0) this.expect(this.most)
     this.owner = plan.owner ?? engine.scans
@@ -150,11 +155,14 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     this.expect(count)
     const slice = this.takeAhead(count)
     const { engine } = this
+    const rounds = new Rounds()
     for (;;) {
       this.checkOpen()
-      const missing = this.take(slice, count, false, isEnough)
+      const before = slice.length
+      const missing = this.take(slice, count, rounds.isLast, isEnough)
+      if (slice.length > before) rounds.reset()
       if (missing !== undefined) {
-        await missing.load()
+        await rounds.load(missing)
         continue
       }
       // Behind a full slice too: whoever takes one after the other never leaves the microtasks otherwise.
@@ -195,17 +203,16 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   async count(): Promise<number> {
     const { engine, walk } = this
     let count = 0
-    let rounds = 0
+    const rounds = new Rounds()
     try {
       while (this.taken !== this.most) {
         this.checkOpen()
-        const missing = this.step(rounds > MOST_ROUNDS)
+        const missing = this.step(rounds.isLast)
         if (missing !== undefined) {
-          rounds++
-          await missing.load()
+          await rounds.load(missing)
           continue
         }
-        rounds = 0
+        rounds.reset()
         if (walk.current === undefined) break
         count++
         this.taken++

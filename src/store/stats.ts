@@ -74,6 +74,8 @@ export interface StoreStats {
     /** Blocks that were not in memory. */
     readonly reads: LatencyStats
   }
+  /** Files of tables that are open, and how many may be at this time: fewer than `maxOpenFiles` where the process can have only few. */
+  readonly tableFiles: { readonly open: number; readonly capacity: number }
   /** What a byte costs on its way and in its place. */
   readonly amplification: {
     /** Bytes written to log and tables for each byte of log; 1 before anything was flushed. */
@@ -148,6 +150,7 @@ export function collectStats(engine: Engine, recovery: RecoveryReport): StoreSta
       falsePositives: blocks.filterFalsePositives,
     },
     latencies: { ...engine.writeLatencies(), reads: blocks.readLatency.stats() },
+    tableFiles: { open: engine.forest.tableFiles.openCount, capacity: engine.forest.tableFiles.capacity },
     amplification: {
       write: logBytes === 0 ? 1 : (logBytes + flushedBytes + compactionWrittenBytes) / logBytes,
       read: Math.max(0, ...keyspaces.map((keyspace) => sourcesOf(keyspace.levels))) + engine.segmentCount,

@@ -50,10 +50,7 @@ export async function transact<K, V, T>(
     try {
       const result = await run(new Transaction(keyspace, shared))
       shared.checkOpen()
-      if (!shared.hasWrites || !shared.hasConflict()) {
-        await shared.commit(sync, false)
-        return result
-      }
+      if (!shared.hasWrites || (await shared.commitUnlessConflict(sync))) return result
     } finally {
       shared.close()
     }

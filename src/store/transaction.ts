@@ -2,6 +2,8 @@ import { Found } from '../bytes/cursor.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { Position, TreeId } from '../bytes/units.js'
 import { KIND_DELETE } from '../log/operation.js'
+import { BlockNotResident } from '../table/block-not-resident.js'
+import { Rounds } from '../table/rounds.js'
 import { type KeyRange, rangesOverlap, successor } from '../tree/key-range.js'
 import { isEmptyRange, type RangeOptions, resolveRange } from './bounds.js'
 import { keyChangedSince, type PendingJudge, pendingTouches, rangeChangedSince } from './changes-since.js'
@@ -150,6 +152,33 @@ export class TransactionState implements PendingJudge {
       if (rangesOverlap(range, { start: key, end: successor(key) })) return true
     }
     return memtable.rangeTombstones.clip(range.start, range.end).size > 0
+  }
+
+  /** Commits unless somebody has come in between; whether it did. */
+  async commitUnlessConflict(sync: boolean): Promise<boolean> {
+    for (const rounds = new Rounds(); ; ) {
+      const verdict = this.judge(rounds.isLast)
+      if (verdict === true) return false
+      if (verdict === false) {
+        await this.commit(sync, false)
+        return true
+      }
+      await rounds.load(verdict)
+      this.checkOpen()
+    }
+  }
+
+  private judge(blocking: boolean): boolean | BlockNotResident {
+    const { cache } = this.engine
+    cache.blocking = blocking
+    try {
+      return this.hasConflict()
+    } catch (error) {
+      if (error instanceof BlockNotResident) return error
+      throw error
+    } finally {
+      cache.blocking = true
+    }
   }
 
   /** Puts the writes into the log as one record, and ends. Requires: no conflict, asked in this very turn. */

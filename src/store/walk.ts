@@ -42,7 +42,7 @@ export class Walk {
   /** About how many entries are wanted; 0 where nobody knows. */
   expected = 0
   private run: EntryRun | undefined
-  private readonly cursors: readonly WalkCursor[]
+  private cursors: readonly WalkCursor[] = []
   /** The numbers of the sources that are first and second in the walk's direction; -1 where there is none. */
   private first = -1
   private runnerUp = -1
@@ -50,13 +50,15 @@ export class Walk {
    * The keys on which the sources stand, by number; an end of -1 where a source has none. Cursors are of several shapes, and asking
    * them at each comparison cost more than comparing. That of the first source is not kept while the walk goes along its run.
    */
-  private readonly keys: Uint8Array[]
-  private readonly keyStarts: number[]
-  private readonly keyEnds: number[]
-  private readonly newestPositions: readonly Position[]
-  private readonly tombstones: RangeTombstones | undefined
-  private readonly limit: Position
-  private readonly now: EpochMs
+  private keys: Uint8Array[] = []
+  private keyStarts: number[] = []
+  private keyEnds: number[] = []
+  private newestPositions: readonly Position[] = []
+  private tombstones: RangeTombstones | undefined
+  private limit: Position = 0
+  private now: EpochMs = 0
+  private readonly open: () => WalkSources
+  private isOpen = false
   private readonly range: KeyRange
   private readonly reverse: boolean
   private readonly stride: 1 | -1
@@ -71,12 +73,23 @@ export class Walk {
   private hiddenInMemory = 0
   private hiddenFrom: Uint8Array | undefined
 
+  /** `open` is called again after a `BlockNotResident`, until it returns. */
   constructor(
-    sources: WalkSources,
+    open: () => WalkSources,
     range: KeyRange,
     reverse: boolean,
     onCrawl: (range: KeyRange, hiddenInMemory: number) => void,
   ) {
+    this.open = open
+    this.range = range
+    this.reverse = reverse
+    this.stride = reverse ? -1 : 1
+    this.onCrawl = onCrawl
+  }
+
+  /** Opens what is walked over; otherwise the first step does that. */
+  start(): void {
+    const sources = this.open()
     const { length } = sources.cursors
     this.cursors = sources.cursors
     this.keys = new Array(length).fill(NO_KEY)
@@ -86,10 +99,7 @@ export class Walk {
     this.tombstones = sources.tombstones
     this.limit = sources.limit
     this.now = sources.now
-    this.range = range
-    this.reverse = reverse
-    this.stride = reverse ? -1 : 1
-    this.onCrawl = onCrawl
+    this.isOpen = true
   }
 
   /** To the next entry in the walk's direction; the first one at the first call. */
@@ -126,6 +136,7 @@ export class Walk {
   }
 
   private settle(): void {
+    if (!this.isOpen) this.start()
     for (;;) {
       if (this.pending === 'start') this.startAll()
       else if (this.pending === 'seek') this.seekAll(this.target!)

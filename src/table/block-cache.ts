@@ -116,6 +116,33 @@ export class BlockCache {
     return this.#pace.slow
   }
 
+  /** Whether whoever reads now may wait for the disk on this thread, or need not. */
+  get mayReadHere(): boolean {
+    return this.blocking || !this.#pace.slow
+  }
+
+  /** Reads a part of a file that is no block of the cache, on this thread. */
+  readHere(file: TableFile, offset: number, length: number): Uint8Array {
+    const target = new Uint8Array(length)
+    const startedAt = this.#now()
+    file.readSync(target, length, offset)
+    const tookMs = this.#now() - startedAt
+    this.#pace.readHere(tookMs, length)
+    this.readLatency.record(tookMs)
+    return target
+  }
+
+  /** The same on the thread pool. */
+  async readInPool(file: TableFile, offset: number, length: number): Promise<Uint8Array> {
+    const target = new Uint8Array(length)
+    const startedAt = this.#now()
+    await file.read(target, length, offset)
+    const tookMs = this.#now() - startedAt
+    this.#pace.readInPool(tookMs, length)
+    this.readLatency.record(tookMs)
+    return target
+  }
+
   stats(): BlockCacheStats {
     return {
       hits: this.hits,
@@ -167,7 +194,9 @@ export class BlockCache {
     this.misses++
     const isAhead = ahead?.has(storedBytes, offset) === true
     if (!this.blocking && this.#pace.slow && mode !== 'skip' && !isAhead) {
-      throw new BlockNotResident(() => this.#load(source, parent, ordinal, offset, storedBytes, parse))
+      throw new BlockNotResident(source.fileNumber, offset, () =>
+        this.#load(source, parent, ordinal, offset, storedBytes, parse),
+      )
     }
     const bytes = workspaceFor(storedBytes).inputBytes
     if (isAhead) ahead.take(bytes, storedBytes, offset)
@@ -398,12 +427,14 @@ export class BlockCache {
     storedBytes: number,
     parse: ParseBlock,
   ): Promise<void> {
-    const bytes = new Uint8Array(storedBytes)
-    const startedAt = this.#now()
-    await source.file.read(bytes, storedBytes, offset)
-    const tookMs = this.#now() - startedAt
-    this.#pace.readInPool(tookMs, storedBytes)
-    this.readLatency.record(tookMs)
+    let bytes: Uint8Array
+    try {
+      bytes = await this.readInPool(source.file, offset, storedBytes)
+    } catch (error) {
+      // Closed meanwhile, and perhaps removed: whoever waits finds the tables that have taken its place.
+      if (source.file.closed) return
+      throw error
+    }
     if (source.file.closed) return
     const resident = parseStored(source, bytes, storedBytes, offset, parse)
     if (

@@ -1,4 +1,5 @@
 import { corruption, ioError } from '../bytes/errors.js'
+import { addPool, type DescriptorPool, pooledDescriptors, removePool, withDescriptors } from '../fs/descriptors.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
 
@@ -13,26 +14,40 @@ export interface TableFilesOptions {
 }
 
 const DEFAULT_OPEN_FILES = 256
+/** After a shortage the pool grows again by one file for so many that are opened without another. */
+const OPENED_FOR_ONE = 16
+
+/** All pools of this thread that have files open: they share what a process can have. */
+const pools = new Set<TableFiles>()
 
 /**
- * The descriptors of a store's tables: fewer than tables. The ones not used for longest are closed and opened again when a
- * block is missing from the cache; by then a descriptor is the smaller cost.
+ * The descriptors of a store's tables: fewer than tables, and no more than the process can spare. The ones not used for longest are closed
+ * and opened again when a block is missing from the cache; by then a descriptor is the smaller cost.
  */
-export class TableFiles {
+export class TableFiles implements DescriptorPool {
   readonly #fileSystem: FileSystem
   readonly #maxOpenFiles: number
   readonly #keepOpen: boolean
   /** In the order of opening; with the mark of use this makes a clock. */
   readonly #open = new Set<TableFile>()
+  /** How many it keeps after the process had none left. */
+  #room: number
+  #openedSinceShortage = 0
 
   constructor(fileSystem: FileSystem, options: TableFilesOptions = {}) {
-    this.#fileSystem = fileSystem
+    this.#fileSystem = withDescriptors(fileSystem)
     this.#maxOpenFiles = Math.max(1, options.maxOpenFiles ?? DEFAULT_OPEN_FILES)
     this.#keepOpen = options.keepOpen ?? false
+    this.#room = this.#maxOpenFiles
   }
 
   get openCount(): number {
     return this.#open.size
+  }
+
+  /** How many it may have open at this time. */
+  get capacity(): number {
+    return Math.min(this.#maxOpenFiles, this.#room, pooledDescriptors())
   }
 
   /** A file of the pool; it is opened when something is first read from it. */
@@ -42,26 +57,68 @@ export class TableFiles {
 
   /** Called by `TableFile` alone. */
   open(file: TableFile): FileHandle {
-    if (!this.#keepOpen) this.#shrinkTo(this.#maxOpenFiles - 1)
-    let handle: FileHandle
+    this.#makeRoom()
     try {
-      handle = this.#fileSystem.openSync(file.path, 'read')
+      const handle = this.#fileSystem.openSync(file.path, 'read')
+      this.#add(file)
+      return handle
     } catch (error) {
-      if (!isOutOfDescriptors(error) || this.#keepOpen || this.#open.size === 0) throw ioError(error, 'open', file.path)
-      this.#shrinkTo(this.#open.size >> 1)
-      try {
-        handle = this.#fileSystem.openSync(file.path, 'read')
-      } catch (again) {
-        throw ioError(again, 'open', file.path)
-      }
+      throw ioError(error, 'open', file.path)
     }
-    this.#open.add(file)
-    return handle
+  }
+
+  /** Called by `TableFile` alone. Until it is added the file does not count. */
+  async openInPool(file: TableFile): Promise<FileHandle> {
+    const { open } = this.#fileSystem
+    try {
+      return open === undefined ? this.#fileSystem.openSync(file.path, 'read') : await open(file.path, 'read')
+    } catch (error) {
+      throw ioError(error, 'open', file.path)
+    }
+  }
+
+  /** Called by `TableFile` alone. */
+  added(file: TableFile): void {
+    this.#makeRoom()
+    this.#add(file)
   }
 
   /** Called by `TableFile` alone. */
   forget(file: TableFile): void {
     this.#open.delete(file)
+    if (this.#open.size > 0) return
+    pools.delete(this)
+    removePool(this)
+  }
+
+  /** Closes half of the files, and stays smaller for a while. */
+  giveWay(): boolean {
+    const { size } = this.#open
+    if (this.#keepOpen || size === 0) return false
+    this.#shrinkTo(size >> 1)
+    this.#room = Math.max(1, this.#open.size)
+    this.#openedSinceShortage = 0
+    return this.#open.size < size
+  }
+
+  #makeRoom(): void {
+    if (this.#room < this.#maxOpenFiles && ++this.#openedSinceShortage % OPENED_FOR_ONE === 0) this.#room++
+    if (!this.#keepOpen) this.#shrinkTo(Math.min(this.#maxOpenFiles, this.#room) - 1)
+    let total = 0
+    let largest: TableFiles = this
+    for (const pool of pools) {
+      total += pool.#open.size
+      if (!pool.#keepOpen && (largest.#keepOpen || pool.#open.size > largest.#open.size)) largest = pool
+    }
+    const excess = total + 1 - pooledDescriptors()
+    if (excess > 0 && !largest.#keepOpen) largest.#shrinkTo(largest.#open.size - excess)
+  }
+
+  #add(file: TableFile): void {
+    this.#open.add(file)
+    if (this.#open.size > 1) return
+    pools.add(this)
+    addPool(this)
   }
 
   #shrinkTo(count: number): void {
@@ -75,16 +132,12 @@ export class TableFiles {
   }
 }
 
-function isOutOfDescriptors(error: unknown): boolean {
-  const code = (error as { code?: string } | undefined)?.code
-  return code === 'EMFILE' || code === 'ENFILE'
-}
-
 /** One table's file, open or not. */
 export class TableFile {
   readonly path: string
   readonly #pool: TableFiles
   #handle: FileHandle | undefined
+  #opening: Promise<FileHandle> | undefined
   #used = false
   #readsUnderWay = 0
   #closed = false
@@ -124,9 +177,10 @@ export class TableFile {
 
   /** The same on the thread pool. */
   async read(target: Uint8Array, length: number, offset: number): Promise<void> {
-    const handle = this.#open()
     this.#readsUnderWay++
     try {
+      const handle = this.#handle ?? (await this.#openedInPool())
+      this.#used = true
       for (let done = 0; done < length; ) {
         let step: number
         try {
@@ -137,6 +191,17 @@ export class TableFile {
         if (step === 0) throw corruption(this.path, offset + done, 'the file ends here, in the middle of a block')
         done += step
       }
+    } finally {
+      this.#readsUnderWay--
+      if (this.#closed) this.closeHandle()
+    }
+  }
+
+  /** Sees to it that the file is open, without a wait on this thread. */
+  async openInPool(): Promise<void> {
+    this.#readsUnderWay++
+    try {
+      if (this.#handle === undefined) await this.#openedInPool()
     } finally {
       this.#readsUnderWay--
       if (this.#closed) this.closeHandle()
@@ -162,6 +227,26 @@ export class TableFile {
     this.#pool.forget(this)
     letGo(this.#handle)
     this.#handle = undefined
+  }
+
+  /** Requires: it counts as being read, so that nobody closes it. */
+  #openedInPool(): Promise<FileHandle> {
+    this.#opening ??= this.#openForAll().finally(() => {
+      this.#opening = undefined
+    })
+    return this.#opening
+  }
+
+  async #openForAll(): Promise<FileHandle> {
+    const handle = await this.#pool.openInPool(this)
+    // Somebody who could not wait has opened it meanwhile.
+    if (this.#handle !== undefined) {
+      letGo(handle)
+      return this.#handle
+    }
+    this.#handle = handle
+    this.#pool.added(this)
+    return handle
   }
 
   #open(): FileHandle {

@@ -38,6 +38,12 @@ const parseBlock = (bytes: Uint8Array, end: number): DataBlock => DataBlock.of(b
 const parsePartition = (bytes: Uint8Array, end: number): IndexNode => IndexNode.decode(bytes, end)
 const parseFilter = (bytes: Uint8Array, end: number): FilterBlock => new FilterBlock(bytes, end)
 
+/** Where something stands in the file. */
+interface Stretch {
+  readonly offset: number
+  readonly bytes: number
+}
+
 /**
  * An immutable table, open for reading. It holds the top of its index, its properties and its range tombstones; everything
  * else comes through the block cache and may throw `BlockNotResident` where the cache is not to block.
@@ -82,43 +88,69 @@ export class Table implements BlockSource, BlockWalk {
   static open(files: TableFiles, cache: BlockCache, path: string, fileNumber: FileNumber): Table {
     const file = files.file(path)
     try {
-      const fileBytes = file.byteLength()
-      const tailBytes = Math.min(fileBytes, TAIL_BYTES)
-      const tail = new Uint8Array(tailBytes)
-      const tailOffset = fileBytes - tailBytes
-      file.readSync(tail, tailBytes, tailOffset)
-      const footer = decodeFooter(tail, fileBytes, fileNumber, path)
-
-      const block = <T>(
-        { offset, bytes }: BlockHandle,
-        what: string,
-        parse: (raw: Uint8Array, end: number) => T,
-      ): T => {
-        let stored = tail
-        let start = offset - tailOffset
-        if (start < 0) {
-          stored = new Uint8Array(bytes)
-          start = 0
-          file.readSync(stored, bytes, offset)
-        }
-        const raw = openEnvelope(stored, start, start + bytes, fileNumber, offset, path, false)
-        try {
-          return parse(raw, envelopeRawBytes(stored, start + bytes))
-        } catch (error) {
-          throw corruption(path, offset, `the ${what} are not well-formed`, error)
-        }
+      const steps = Table.#opening(file, cache, fileNumber)
+      for (let step = steps.next(); ; ) {
+        if (step.done === true) return step.value
+        const { offset, bytes } = step.value
+        step = steps.next(cache.readHere(file, offset, bytes))
       }
-      const properties = block(footer.properties, 'properties', decodeProperties)
-      const top = block(footer.topIndex, 'index entries', (raw, end) => IndexNode.decode(raw, end, 1))
-      const tombstones =
-        footer.rangeTombstones.bytes === 0
-          ? new RangeTombstones()
-          : block(footer.rangeTombstones, 'range tombstones', (raw, end) => RangeTombstones.decode(raw, 0, end))
-      return new Table(file, cache, fileBytes, footer, properties, tombstones, top)
     } catch (error) {
       file.close()
       throw error
     }
+  }
+
+  /** The same on the thread pool. */
+  static async openInPool(files: TableFiles, cache: BlockCache, path: string, fileNumber: FileNumber): Promise<Table> {
+    const file = files.file(path)
+    try {
+      await file.openInPool()
+      const steps = Table.#opening(file, cache, fileNumber)
+      for (let step = steps.next(); ; ) {
+        if (step.done === true) return step.value
+        const { offset, bytes } = step.value
+        step = steps.next(await cache.readInPool(file, offset, bytes))
+      }
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+
+  /** Asks for one part of the file after the other, and makes the table of them. */
+  static *#opening(file: TableFile, cache: BlockCache, fileNumber: FileNumber): Generator<Stretch, Table, Uint8Array> {
+    const { path } = file
+    const fileBytes = file.byteLength()
+    const tailBytes = Math.min(fileBytes, TAIL_BYTES)
+    const tailOffset = fileBytes - tailBytes
+    const tail = yield { offset: tailOffset, bytes: tailBytes }
+    const footer = decodeFooter(tail, fileBytes, fileNumber, path)
+
+    function* block<T>(
+      { offset, bytes }: BlockHandle,
+      what: string,
+      parse: (raw: Uint8Array, end: number) => T,
+    ): Generator<Stretch, T, Uint8Array> {
+      let stored = tail
+      let start = offset - tailOffset
+      if (start < 0) {
+        stored = yield { offset, bytes }
+        start = 0
+      }
+      const raw = openEnvelope(stored, start, start + bytes, fileNumber, offset, path, false)
+      try {
+        return parse(raw, envelopeRawBytes(stored, start + bytes))
+      } catch (error) {
+        throw corruption(path, offset, `the ${what} are not well-formed`, error)
+      }
+    }
+    const properties = yield* block(footer.properties, 'properties', decodeProperties)
+    const top = yield* block(footer.topIndex, 'index entries', (raw, end) => IndexNode.decode(raw, end, 1))
+    const tombstones =
+      footer.rangeTombstones.bytes === 0
+        ? new RangeTombstones()
+        : yield* block(footer.rangeTombstones, 'range tombstones', (raw, end) => RangeTombstones.decode(raw, 0, end))
+    return new Table(file, cache, fileBytes, footer, properties, tombstones, top)
   }
 
   /** Gives back the descriptor and all cached blocks. Twice is once. */

@@ -11,7 +11,7 @@ import { DROPPED, Retention } from './retention.js'
 import type { TableMeta } from './table-meta.js'
 import { originOf } from './table-origin.js'
 import { TableOutput } from './table-output.js'
-import { COMPACTION_CACHE_BYTES, SLICE_ENTRIES } from './tuning.js'
+import { COMPACTION_CACHE_BYTES, COMPACTION_OPEN_FILES, SLICE_ENTRIES } from './tuning.js'
 
 /** Merges sorted runs into one, without what no reader needs any more. The inputs stay as they are. */
 export function* runCompaction(context: JobContext, job: CompactionJob): RunningJob {
@@ -70,7 +70,7 @@ class Inputs {
   constructor(context: JobContext, runs: readonly (readonly TableMeta[])[]) {
     this.context = context
     this.runs = runs
-    this.files = new TableFiles(context.fs)
+    this.files = new TableFiles(context.fs, { maxOpenFiles: COMPACTION_OPEN_FILES })
   }
 
   merged(): Cursor {

@@ -81,6 +81,8 @@ export class Forest {
   private readonly environment: ForestEnvironment
   private readonly state: ManifestState
   private readonly tables: LiveTables
+  /** The files of its tables that are open. */
+  readonly tableFiles: TableFiles
   private readonly treesById = new Map<TreeId, Tree>()
   private writing: Writing | undefined
   private closing: Promise<void> | undefined
@@ -91,8 +93,10 @@ export class Forest {
     this.state = state
     this.storeId = state.storeId
     this.firstFreePosition = firstFree
-    const files = new TableFiles(fs, { maxOpenFiles: options.maxOpenFiles, keepOpen })
-    this.tables = new LiveTables({ fs, directory, files, cache }, (path) => this.writing?.grove.removeLater(path))
+    this.tableFiles = new TableFiles(fs, { maxOpenFiles: options.maxOpenFiles, keepOpen })
+    this.tables = new LiveTables({ fs, directory, files: this.tableFiles, cache }, (path) =>
+      this.writing?.grove.removeLater(path),
+    )
     const metas = new Map<TreeId, TableMeta[]>([...state.trees.keys()].map((id) => [id, []]))
     for (const meta of state.tables.values()) metas.get(meta.tree)?.push(meta)
     for (const record of state.trees.values()) this.plant(record, metas.get(record.id)!)
@@ -136,7 +140,7 @@ export class Forest {
         const number = currentManifest(fs, directory)
         const state = number === undefined ? new ManifestState() : readManifest(fs, directory, number).state
         forest = new Forest(environment, state, state.lease.positions, true)
-        forest.tables.openAll()
+        await forest.tables.openAll()
         return forest
       } catch (error) {
         forest?.tables.closeAll()

@@ -2,11 +2,16 @@ import { SiltstoneError } from '../bytes/errors.js'
 import type { FileNumber, TreeId } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { BlockCache } from '../table/block-cache.js'
+import { BlockNotResident } from '../table/block-not-resident.js'
+import { whenResident } from '../table/rounds.js'
 import { Table } from '../table/table.js'
 import type { TableFiles } from '../table/table-files.js'
 import { tableName } from './file-names.js'
 import type { KeyRange } from './key-range.js'
 import type { TableMeta } from './table-meta.js'
+
+/** The place in a table's file that stands for all that is read when it is opened. */
+const NO_BLOCK = -1
 
 /** What tables are opened with. */
 export interface TableSource {
@@ -28,6 +33,8 @@ export class LiveTable implements KeyRange {
   references = 0
   private readonly source: TableSource
   private opened: Table | undefined
+  private opening: Promise<void> | undefined
+  private isClosed = false
 
   constructor(meta: TableMeta, source: TableSource) {
     this.number = meta.number
@@ -42,18 +49,21 @@ export class LiveTable implements KeyRange {
     return `${this.source.directory}/${tableName(this.number)}`
   }
 
+  /** Throws `BlockNotResident` where it is not open yet and opening it would make this thread wait that must not. */
   get table(): Table {
     return this.opened ?? this.open()
   }
 
   /** Twice is once. */
   close(): void {
+    this.isClosed = true
     this.opened?.close()
     this.opened = undefined
   }
 
   private open(): Table {
     const { files, cache } = this.source
+    if (!cache.mayReadHere) throw new BlockNotResident(this.number, NO_BLOCK, () => this.load())
     try {
       this.opened = Table.open(files, cache, this.path, this.number)
       return this.opened
@@ -61,6 +71,29 @@ export class LiveTable implements KeyRange {
       if (this.isMissing()) throw missingTable(this.path, error)
       throw error
     }
+  }
+
+  private load(): Promise<void> {
+    this.opening ??= this.openInPool().finally(() => {
+      this.opening = undefined
+    })
+    return this.opening
+  }
+
+  private async openInPool(): Promise<void> {
+    const { files, cache } = this.source
+    let table: Table
+    try {
+      table = await Table.openInPool(files, cache, this.path, this.number)
+    } catch (error) {
+      // Closed meanwhile, and perhaps removed: whoever waits finds the tables that have taken its place.
+      if (this.isClosed) return
+      if (this.isMissing()) throw missingTable(this.path, error)
+      throw error
+    }
+    // Somebody who could not wait has opened it meanwhile, or nobody needs it any more.
+    if (this.opened !== undefined || this.isClosed) table.close()
+    else this.opened = table
   }
 
   private isMissing(): boolean {
@@ -107,8 +140,12 @@ export class LiveTables {
   }
 
   /** Opens every table, so that all of them can be read whatever becomes of their names. */
-  openAll(): void {
-    for (const { table } of this.tables) table.file.byteLength()
+  async openAll(): Promise<void> {
+    const { cache } = this.source
+    for (const live of this.tables) {
+      await whenResident(cache, () => live.table)
+      await live.table.file.openInPool()
+    }
   }
 
   /** Closes every table and keeps every file; versions that are released later remove nothing. */

@@ -119,11 +119,11 @@ function sorted(tables: LiveTable[], level: number): LiveTable[] {
 }
 
 function bytesWithin(live: LiveTable, range: KeyRange): number {
-  const { meta, table } = live
+  const { meta } = live
   const { start, end } = range
   // Offsets are those of blocks, so a bound behind the table's last key would still stand before the last block.
   const isToEnd = end === undefined || (meta.end !== undefined && compareKeys(end, meta.end) >= 0)
-  const from = compareKeys(start, meta.start) <= 0 ? 0 : table.approximateOffset(start, 0, start.length)
-  const to = isToEnd ? meta.bytes : table.approximateOffset(end, 0, end.length)
+  const from = compareKeys(start, meta.start) <= 0 ? 0 : live.table.approximateOffset(start, 0, start.length)
+  const to = isToEnd ? meta.bytes : live.table.approximateOffset(end, 0, end.length)
   return Math.max(0, to - from)
 }

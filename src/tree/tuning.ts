@@ -90,6 +90,8 @@ export const STOP_PENDING_BYTES = 32 * GIB
 
 /** What the index partitions of a compaction's inputs may take; its data blocks are never kept. */
 export const COMPACTION_CACHE_BYTES = 8 * MIB
+/** A merge reads one table of each run at a time: of level 0, and of the levels around it. */
+export const COMPACTION_OPEN_FILES = STOP_RUNS + 2
 /** Entries between two looks at what else is to do: 2 to 4 ms of work. */
 export const SLICE_ENTRIES = 4096
 /** Between attempts of a job that failed, doubled up to the longest. */

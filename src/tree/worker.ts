@@ -2,6 +2,7 @@ import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { loadHash } from '../bytes/hash.js'
+import { withDescriptors } from '../fs/descriptors.js'
 import { diskFileSystem } from '../fs/disk-file-system.js'
 import { JobQueue } from './job-queue.js'
 import { WORKER_NICENESS } from './tuning.js'
@@ -13,7 +14,7 @@ import { type FromWorker, SENT, SLICES, type ToWorker, type WorkerStart } from '
  */
 
 const { port, signals, directory, layout, fileNumbers } = workerData as WorkerStart
-const queue = new JobQueue({ fs: diskFileSystem, directory, layout, fileNumbers })
+const queue = new JobQueue({ fs: withDescriptors(diskFileSystem), directory, layout, fileNumbers })
 
 function send(outcome: FromWorker | undefined): void {
   if (outcome === undefined) return

@@ -84,7 +84,7 @@ test('a walk that is interrupted by every block shows what it would have shown',
 
     const cursors = sources.map((open) => open(limit))
     const walk = new Walk(
-      { cursors, newestPositions: cursors.map(() => limit), tombstones: undefined, limit, now: 0 },
+      () => ({ cursors, newestPositions: cursors.map(() => limit), tombstones: undefined, limit, now: 0 }),
       { start, end },
       reverse,
       () => {},
