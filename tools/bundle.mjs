@@ -10,20 +10,8 @@ const target = join(root, 'dist/kv-cli')
 /** The two workers are found by their names, beside the file that starts them. */
 const input = {
   main: join(root, 'dist/tools/kv-cli/main.js'),
-  worker: join(root, 'dist/src/tree/worker.js'),
-  'thread-shard-worker': join(root, 'dist/src/shard/thread-shard-worker.js'),
-}
-
-// Required and not imported in the sources, which a bundler cannot see; here no loader can disagree about what it is.
-const required = /const \{ default: BloomFilter \} = createRequire\(import\.meta\.url\)\('([^']+)'\);/
-const importing = {
-  name: 'import what is required',
-  transform(code, id) {
-    if (!id.endsWith('dist/src/table/filter.js')) return null
-    if (!required.test(code))
-      throw new Error('src/table/filter.ts does not require its filter as tools/bundle.mjs knows it')
-    return code.replace(required, "import * as required from '$1'; const BloomFilter = required.default.default;")
-  },
+  'siltstone-worker': join(root, 'dist/src/tree/siltstone-worker.js'),
+  'siltstone-shard-worker': join(root, 'dist/src/shard/siltstone-shard-worker.js'),
 }
 
 /** What is copied into the bundle comes with its licence. */
@@ -39,7 +27,7 @@ function licences(moduleIds) {
   })
 }
 
-const bundle = await rolldown({ input, platform: 'node', external: ['classic-level'], plugins: [importing] })
+const bundle = await rolldown({ input, platform: 'node', external: ['classic-level'] })
 rmSync(target, { recursive: true, force: true })
 const { output } = await bundle.write({
   dir: target,

@@ -57,6 +57,16 @@ export interface ErrorMessage {
   readonly during: string
 }
 
+/** The background thread of a store is not there: what it would do is done on the store's own thread. */
+export interface WorkerMessage {
+  /** The store's directory. */
+  readonly directory: string
+  /** Its file is not there, as in a bundle without it; it did not start; it ended in the middle of its work. */
+  readonly problem: 'missing' | 'not started' | 'died'
+  /** What is known of why. */
+  readonly reason: string
+}
+
 /** The channels with what they carry. */
 export interface DiagnosticMessages {
   /** A memtable has become tables. */
@@ -69,6 +79,8 @@ export interface DiagnosticMessages {
   'siltstone:recovery': RecoveryMessage
   /** Something failed in the background. */
   'siltstone:error': ErrorMessage
+  /** The background thread of a store is not there. */
+  'siltstone:worker': WorkerMessage
 }
 
 const channels: { readonly [Name in keyof DiagnosticMessages]: Channel } = {
@@ -77,6 +89,7 @@ const channels: { readonly [Name in keyof DiagnosticMessages]: Channel } = {
   'siltstone:stall': channel('siltstone:stall'),
   'siltstone:recovery': channel('siltstone:recovery'),
   'siltstone:error': channel('siltstone:error'),
+  'siltstone:worker': channel('siltstone:worker'),
 }
 
 /** Tells those who listen, if anybody does. */

@@ -1,5 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { SiltstoneError } from '../bytes/errors.js'
+import { fileBeside } from '../bytes/file-beside.js'
+import { ThreadSignals } from '../bytes/thread-signals.js'
 import type { ShardStoreOptions } from './shard-store-options.js'
 import {
   errorOf,
@@ -10,18 +12,15 @@ import {
   type ThreadStart,
 } from './thread-protocol.js'
 
-/** Compiled code beside this file; from the sources, as tests run them, the same file where the build puts it. */
-const WORKER_URL = import.meta.url.endsWith('.ts')
-  ? new URL('../../dist/src/shard/thread-shard-worker.js', import.meta.url)
-  : new URL('./thread-shard-worker.js', import.meta.url)
+const WORKER_FILE = 'siltstone-shard-worker.js'
 
 interface Waiting {
   resolve(value: unknown): void
   reject(error: Error): void
 }
 
-// Longer than any flush that a call may have to wait for.
-const SILENCE_MS = 60_000
+/** A store is opened before its thread begins to answer, which may take as long as there is log to be read. */
+const PATIENCE_MS = Number.POSITIVE_INFINITY
 
 /**
  * The near side of a shard's thread. Calls of one turn leave together at its end. A call on this thread sends what has gathered
@@ -30,7 +29,7 @@ const SILENCE_MS = 60_000
 export class ThreadClient {
   private readonly worker: Worker
   private readonly port: MessagePort
-  private readonly signal: Int32Array
+  private readonly signals = new ThreadSignals()
   private readonly path: string
   private gathered: ThreadCall[] = []
   private readonly waiting = new Map<number, Waiting>()
@@ -39,13 +38,12 @@ export class ThreadClient {
   private death: SiltstoneError | undefined
   private closed = false
 
-  private constructor(path: string, create: boolean, options: ShardStoreOptions) {
+  private constructor(file: URL, path: string, create: boolean, options: ShardStoreOptions) {
     const { port1, port2 } = new MessageChannel()
     this.path = path
     this.port = port1
-    this.signal = new Int32Array(new SharedArrayBuffer(4))
-    const start: ThreadStart = { port: port2, signal: this.signal, path, create, options }
-    this.worker = new Worker(WORKER_URL, { workerData: start, transferList: [port2] })
+    const start: ThreadStart = { port: port2, signals: this.signals.cells, path, create, options }
+    this.worker = new Worker(file, { workerData: start, transferList: [port2] })
     this.worker.unref()
     this.worker.on('error', (error) => this.die(error))
     this.worker.on('exit', () => this.die(undefined))
@@ -55,7 +53,14 @@ export class ThreadClient {
 
   /** Starts the thread and opens its store. */
   static async start(path: string, create: boolean, options: ShardStoreOptions): Promise<ThreadClient> {
-    const client = new ThreadClient(path, create, options)
+    const file = fileBeside(WORKER_FILE, import.meta.url)
+    if (file === undefined) {
+      throw new SiltstoneError(
+        'SILT_NOT_SUPPORTED',
+        `Shards on threads of their own need ${WORKER_FILE} beside the code; bundle 'siltstone/shard-worker' to there, or open with { threads: false }`,
+      )
+    }
+    const client = new ThreadClient(file, path, create, options)
     try {
       await client.expectAnswer(++client.lastId)
     } catch (error) {
@@ -134,11 +139,14 @@ export class ThreadClient {
   }
 
   private receiveOne(): void {
-    const seen = Atomics.load(this.signal, 0)
+    const { sent } = this.signals
     const next = receiveMessageOnPort(this.port)
     if (next !== undefined) this.settle(next.message)
-    else if (Atomics.wait(this.signal, 0, seen, SILENCE_MS) === 'timed-out')
-      this.die(new Error('it gave no sign of life'))
+    else if (this.signals.sleep(sent, PATIENCE_MS) !== 'sent') {
+      const last = receiveMessageOnPort(this.port)
+      if (last !== undefined) this.settle(last.message)
+      else this.die(new Error('it ended while it was waited for'))
+    }
   }
 
   private settle(answers: readonly ThreadAnswer[]): void {

@@ -40,8 +40,8 @@ export interface ThreadFailure {
 
 export interface ThreadStart {
   readonly port: MessagePort
-  /** Counts the messages that were sent to the caller, so that it can wait for one. */
-  readonly signal: Int32Array
+  /** Of `ThreadSignals`: this thread sends, the caller's sleeps. */
+  readonly signals: Int32Array
   readonly path: string
   readonly create: boolean
   readonly options: ShardStoreOptions

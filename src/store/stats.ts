@@ -95,6 +95,8 @@ export interface StoreStats {
   readonly compactions: { readonly count: number; readonly bytesRead: number; readonly bytesWritten: number }
   /** Flushes and compactions that failed; what has to be done is tried again. */
   readonly failures: number
+  /** Where they run: on a thread of their own, or on the store's, see the channel `siltstone:worker`. */
+  readonly executor: 'worker' | 'inline'
   /** Jobs under way. */
   readonly running: readonly string[]
   /** The newest jobs that ended, oldest first. */
@@ -161,6 +163,7 @@ export function collectStats(engine: Engine, recovery: RecoveryReport): StoreSta
     flushes: { count: flushes, bytesWritten: flushedBytes },
     compactions: { count: compactions, bytesRead: compactionReadBytes, bytesWritten: compactionWrittenBytes },
     failures,
+    executor: engine.forest.executor,
     running: forest.running,
     history: forest.history,
     pins: { count: engine.pins.size, oldestPosition: engine.pins.oldest },

@@ -126,9 +126,7 @@ export class BlockCache {
     const target = new Uint8Array(length)
     const startedAt = this.#now()
     file.readSync(target, length, offset)
-    const tookMs = this.#now() - startedAt
-    this.#pace.readHere(tookMs, length)
-    this.readLatency.record(tookMs)
+    this.#pace.readHere(this.#now() - startedAt, length)
     return target
   }
 
@@ -137,9 +135,7 @@ export class BlockCache {
     const target = new Uint8Array(length)
     const startedAt = this.#now()
     await file.read(target, length, offset)
-    const tookMs = this.#now() - startedAt
-    this.#pace.readInPool(tookMs, length)
-    this.readLatency.record(tookMs)
+    this.#pace.readInPool(this.#now() - startedAt, length)
     return target
   }
 
@@ -427,9 +423,11 @@ export class BlockCache {
     storedBytes: number,
     parse: ParseBlock,
   ): Promise<void> {
+    const startedAt = this.#now()
     let bytes: Uint8Array
     try {
       bytes = await this.readInPool(source.file, offset, storedBytes)
+      this.readLatency.record(this.#now() - startedAt)
     } catch (error) {
       // Closed meanwhile, and perhaps removed: whoever waits finds the tables that have taken its place.
       if (source.file.closed) return

@@ -5,6 +5,8 @@ import type { Job, JobOutcome } from './job.js'
  * begun; otherwise jobs run in the order in which they came.
  */
 export interface Executor {
+  /** Where the next job runs. */
+  readonly place: 'worker' | 'inline'
   /** Runs a job; `settle` is called once, on this thread, in a turn of its own or inside `waitSync` or `settleEnded`. */
   submit(job: Job, settle: (outcome: JobOutcome) => void): void
   /** Stops a job at its next slice; it settles with a failure unless it is finished by then. */

@@ -8,11 +8,11 @@ import { randomBytes } from '../fs/random-bytes.js'
 import type { BlockCache } from '../table/block-cache.js'
 import { TableFiles } from '../table/table-files.js'
 import { CompactionScheduler } from './compaction-scheduler.js'
+import { executorFor } from './executor-choice.js'
 import { parseStoreFile, type StoreFile, tableName } from './file-names.js'
 import { FlushQueue, type FlushRequest } from './flush-queue.js'
 import { type ForestStats, forestStats, treeStats } from './forest-stats.js'
 import { Grove } from './grove.js'
-import { InlineExecutor } from './inline-executor.js'
 import type { JobContext } from './job.js'
 import { Jobs } from './jobs.js'
 import type { KeyRange } from './key-range.js'
@@ -26,7 +26,6 @@ import type { TableMeta } from './table-meta.js'
 import { Tree } from './tree.js'
 import type { CompactionStyle } from './tree-options.js'
 import { FEWEST_LEASED_FILES, FIRST_LEASED_POSITIONS, READ_ONLY_ATTEMPTS } from './tuning.js'
-import { WorkerExecutor } from './worker-executor.js'
 
 export type { FlushRequest } from './flush-queue.js'
 export type { ForestStats } from './forest-stats.js'
@@ -86,6 +85,7 @@ export class Forest {
   private readonly treesById = new Map<TreeId, Tree>()
   private writing: Writing | undefined
   private closing: Promise<void> | undefined
+  private isSweepDue = false
 
   private constructor(environment: ForestEnvironment, state: ManifestState, firstFree: Position, keepOpen: boolean) {
     const { fs, directory, cache, options } = environment
@@ -250,7 +250,7 @@ export class Forest {
       compactions.becomeQuiet()
       // Versions that were replaced just now have their files removed by a job of the next microtask.
       await Promise.resolve()
-      if (flushes.isEmpty && compactions.isIdle && jobs.isIdle) return
+      if (flushes.isEmpty && compactions.isIdle && jobs.isIdle && !this.isSweepDue) return
       await jobs.change()
       if (flushes.isStuck || compactions.isStuck) throw jobs.lastError
     }
@@ -258,6 +258,11 @@ export class Forest {
 
   pressure(): Pressure {
     return this.writing === undefined ? { debt: 0 } : pressureOf(this.treesById.values(), this.writing.compactions)
+  }
+
+  /** Where its jobs run. */
+  get executor(): 'worker' | 'inline' {
+    return this.writing?.grove.jobs.place ?? 'inline'
   }
 
   stats(): ForestStats {
@@ -279,6 +284,21 @@ export class Forest {
     if (this.writing === undefined) return undefined
     const { grove, flushes, compactions } = this.writing
     return flushes.isEmpty && compactions.isIdle && grove.jobs.isIdle ? this.litter(grove) : undefined
+  }
+
+  /** A job was cut short and nobody knows what it has written: what is left of it is found when nothing else is being written. */
+  private async sweepLater(): Promise<void> {
+    if (this.isSweepDue || this.writing === undefined) return
+    this.isSweepDue = true
+    const { jobs } = this.writing.grove
+    let strays: string[] | undefined
+    while (this.closing === undefined && strays === undefined) {
+      await jobs.change()
+      strays = this.strayFiles()
+    }
+    this.isSweepDue = false
+    for (const path of strays ?? []) this.writing.grove.removeLater(path)
+    jobs.changed()
   }
 
   private litter(grove: Grove): string[] {
@@ -337,7 +357,6 @@ export class Forest {
     const { blockBytes, restartInterval, filterBitsPerKey } = options
     const layout = { blockBytes, restartInterval, filterBitsPerKey }
     const context: JobContext = { fs, directory, layout, fileNumbers: lease.counter }
-    const isInWorker = executor === 'worker' && fs.reachableFromWorkers
     const manifest = makeManifest({
       fs,
       directory,
@@ -350,7 +369,11 @@ export class Forest {
       clock,
       manifest,
       lease,
-      jobs: new Jobs(isInWorker ? new WorkerExecutor(context) : new InlineExecutor(context), clock, directory),
+      jobs: new Jobs(
+        executorFor(executor, context, clock, () => this.sweepLater()),
+        clock,
+        directory,
+      ),
       trees: this.treesById,
       pins: () => this.environment.pins(),
       onChange: () => this.environment.onChange(),

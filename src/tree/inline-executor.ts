@@ -8,6 +8,7 @@ import { JobQueue } from './job-queue.js'
  * file system in memory a whole session is repeatable to the byte.
  */
 export class InlineExecutor implements Executor {
+  readonly place = 'inline'
   private readonly queue: JobQueue
   private readonly settles = new Map<number, (outcome: JobOutcome) => void>()
   private turn: NodeJS.Immediate | undefined

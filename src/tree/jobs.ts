@@ -63,6 +63,11 @@ export class Jobs {
     this.directory = directory
   }
 
+  /** Where the next one runs. */
+  get place(): 'worker' | 'inline' {
+    return this.executor.place
+  }
+
   /** What is under way. */
   get descriptions(): string[] {
     return [...this.running.values()]

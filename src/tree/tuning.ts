@@ -97,8 +97,15 @@ export const SLICE_ENTRIES = 4096
 /** Between attempts of a job that failed, doubled up to the longest. */
 export const SHORTEST_BACKOFF_MS = 100
 export const LONGEST_BACKOFF_MS = 10_000
-/** A worker that gives no sign of life for so long while this thread waits for it is replaced. */
-export const WORKER_SILENCE_MS = 60_000
+/** A worker starts in 23 ms. A thread that stands still for one that does not flushes itself after so long … */
+export const LATE_START_MS = 500
+/** … and one that goes on meanwhile takes it for failed after so long. */
+export const LONGEST_START_MS = 20_000
+/** After so many workers in a row that died of what they did it is taken for the machine's fault, not the job's. */
+export const MOST_DEATHS = 3
+/** After a worker that did not start so many jobs run on the store's own thread before it is tried again, doubled up to the most. */
+export const JOBS_WITHOUT_WORKER = 4
+export const MOST_JOBS_WITHOUT_WORKER = 256
 /** A third of the time that the store's own thread gets where both want the same processor, and all that nobody else wants. */
 export const WORKER_NICENESS = 5
 /** Reports of past jobs that `stats` shows. */

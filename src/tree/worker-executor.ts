@@ -1,17 +1,12 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import type { Clock } from '../bytes/clock.js'
+import { publish } from '../bytes/diagnostics.js'
 import { assert } from '../bytes/errors.js'
+import { freeDescriptors } from '../fs/descriptors.js'
 import type { Executor } from './executor.js'
+import { InlineExecutor } from './inline-executor.js'
 import type { Job, JobContext, JobOutcome } from './job.js'
-import { WORKER_SILENCE_MS } from './tuning.js'
-import { type FromWorker, SENT, SIGNAL_COUNT, SLICES, type ToWorker, type WorkerStart } from './worker-protocol.js'
-
-/** Compiled code beside this file; from the sources, as tests run them, the same file where the build puts it. */
-const WORKER_URL = import.meta.url.endsWith('.ts')
-  ? new URL('../../dist/src/tree/worker.js', import.meta.url)
-  : new URL('./worker.js', import.meta.url)
-
-/** A merge holds a block per input and four bytes per key of an output; this is plenty, and bounds a bug. */
-const WORKER_HEAP_MB = 512
+import { JOBS_WITHOUT_WORKER, LONGEST_START_MS, MOST_DEATHS, MOST_JOBS_WITHOUT_WORKER } from './tuning.js'
+import { WorkerThread } from './worker-thread.js'
 
 interface Pending {
   readonly job: Job
@@ -21,34 +16,78 @@ interface Pending {
 /**
  * Runs jobs in a worker thread, started with the first job (23 ms) and kept. It keeps the process alive while it has a job,
  * because somebody may be waiting for that and nothing else, and not a moment longer.
+ *
+ * Nobody is to suffer from a worker that does not start or dies: writers wait for flushes, so those are done on this thread then, at once.
+ * A compaction is left to the next worker, because it may be what the last one died of. Where none
+ * lives, all is done here for a number of jobs, and then one is tried again.
  */
 export class WorkerExecutor implements Executor {
+  private readonly file: URL
   private readonly context: JobContext
+  private readonly clock: Clock
+  private readonly here: InlineExecutor
+  /** Under way in the worker, by their numbers. */
   private readonly pending = new Map<number, Pending>()
+  /** Under way on this thread. */
+  private readonly pendingHere = new Set<number>()
   private thread: WorkerThread | undefined
+  private settledCount = 0
+  /** Workers in a row that did not start, or finished nothing. */
+  private failures = 0
+  /** Jobs that are done here before a worker is tried again. */
+  private jobsHere = 0
+  private forgetStart = (): void => {}
   private closed = false
+  private readonly onLitter: () => void
 
-  constructor(context: JobContext) {
+  /** `onLitter` is called where a worker may have left files that nobody names. */
+  constructor(file: URL, context: JobContext, clock: Clock, onLitter: () => void) {
+    this.onLitter = onLitter
+    this.file = file
     this.context = context
+    this.clock = clock
+    this.here = new InlineExecutor(context)
+  }
+
+  get place(): 'worker' | 'inline' {
+    return this.failures > 0 || this.thread?.isLate ? 'inline' : 'worker'
   }
 
   submit(job: Job, settle: (outcome: JobOutcome) => void): void {
+    if (this.isToRunHere()) {
+      this.runHere({ job, settle })
+      return
+    }
     this.pending.set(job.id, { job, settle })
-    const thread = this.running()
-    thread.keepAlive(true)
-    thread.send({ type: 'job', job })
+    try {
+      this.thread ??= this.start()
+    } catch (error) {
+      this.onDeath(undefined, (error as Error).message)
+      return
+    }
+    this.thread.keepAlive(true)
+    this.thread.send({ type: 'job', job })
   }
 
   abort(id: number): void {
-    if (this.pending.has(id)) this.running().send({ type: 'abort', id })
+    if (this.pending.has(id)) this.thread?.send({ type: 'abort', id })
+    else this.here.abort(id)
   }
 
   waitSync(): void {
-    assert(this.pending.size > 0, 'a job that is waited for is under way')
-    const thread = this.running()
-    const outcome = thread.receiveSync()
-    if (outcome === undefined) this.onDeath(thread, 'it gave no sign of life')
-    else this.settle(outcome)
+    assert(this.pending.size + this.pendingHere.size > 0, 'a job that is waited for is under way')
+    const { settledCount } = this
+    while (this.settledCount === settledCount) {
+      if (this.pendingHere.size > 0) this.here.waitSync()
+      else this.waitForWorker(this.thread!)
+    }
+  }
+
+  private waitForWorker(thread: WorkerThread): void {
+    const received = thread.receiveSync()
+    if (received === 'dead') this.onDeath(thread, 'it ended while it was waited for')
+    else if (received === 'starting') this.takeOver(thread)
+    else this.settle(received)
   }
 
   settleEnded(): void {
@@ -59,114 +98,88 @@ export class WorkerExecutor implements Executor {
 
   async close(): Promise<void> {
     this.closed = true
+    this.forgetStart()
     this.pending.clear()
+    await this.here.close()
     await this.thread?.close()
   }
 
-  private running(): WorkerThread {
-    this.thread ??= new WorkerThread(this.context, {
+  private start(): WorkerThread {
+    const thread = new WorkerThread(this.file, this.context, {
       onOutcome: (outcome) => this.settle(outcome),
-      onDeath: (thread, reason) => this.onDeath(thread, reason),
+      onDeath: (dead, reason) => this.onDeath(dead, reason),
     })
-    return this.thread
+    this.forgetStart = this.clock.after(LONGEST_START_MS, () => {
+      if (thread === this.thread && thread.isStarting) this.onDeath(thread, 'it did not begin to work')
+    })
+    return thread
+  }
+
+  private isToRunHere(): boolean {
+    if (this.thread !== undefined) return this.thread.isLate && this.thread.isStarting
+    if (this.jobsHere === 0) return false
+    this.jobsHere--
+    return true
+  }
+
+  private runHere({ job, settle }: Pending): void {
+    this.pendingHere.add(job.id)
+    this.here.submit(job, (outcome) => {
+      this.pendingHere.delete(job.id)
+      this.settledCount++
+      settle(outcome)
+    })
+  }
+
+  /** A writer stands still for a worker that has not begun yet: what it waits for is quicker done here. */
+  private takeOver(thread: WorkerThread): void {
+    thread.isLate = true
+    for (const pending of [...this.pending.values()]) {
+      if (pending.job.kind === 'compaction') continue
+      this.pending.delete(pending.job.id)
+      thread.send({ type: 'abort', id: pending.job.id })
+      this.runHere(pending)
+    }
   }
 
   private settle(outcome: JobOutcome): void {
     const pending = this.pending.get(outcome.id)
+    if (pending === undefined) {
+      // It was late, and what it has done was done here meanwhile.
+      if ('result' in outcome) this.onLitter()
+      return
+    }
     this.pending.delete(outcome.id)
     if (this.pending.size === 0) this.thread?.keepAlive(false)
-    pending?.settle(outcome)
+    this.failures = 0
+    this.settledCount++
+    pending.settle(outcome)
   }
 
-  /** Its jobs fail; whoever wants them done submits them again, to a new worker. */
-  private onDeath(thread: WorkerThread, reason: string): void {
+  private onDeath(thread: WorkerThread | undefined, reason: string): void {
     if (this.closed || thread !== this.thread) return
     this.thread = undefined
-    void thread.terminate()
-    for (const id of [...this.pending.keys()]) {
-      const message = `The background thread of ${this.context.directory} died: ${reason}`
-      const failure = { code: 'SILT_IO' as const, message, stack: undefined, file: undefined, offset: undefined }
-      this.settle({ id, failure })
+    this.forgetStart()
+    void thread?.terminate()
+    const wasWorking = thread !== undefined && !thread.isStarting
+    if (++this.failures >= MOST_DEATHS || !wasWorking) {
+      this.jobsHere = Math.min(JOBS_WITHOUT_WORKER * 2 ** (this.failures - 1), MOST_JOBS_WITHOUT_WORKER)
     }
-  }
-}
-
-interface WorkerListener {
-  onOutcome(outcome: JobOutcome): void
-  onDeath(thread: WorkerThread, reason: string): void
-}
-
-/** One life of a worker. */
-class WorkerThread {
-  private readonly worker: Worker
-  private readonly port: MessagePort
-  private readonly signals = new Int32Array(new SharedArrayBuffer(4 * SIGNAL_COUNT))
-  private isUp = true
-
-  constructor(context: JobContext, listener: WorkerListener) {
-    const { port1, port2 } = new MessageChannel()
-    this.port = port1
-    const { directory, layout, fileNumbers } = context
-    const start: WorkerStart = { port: port2, signals: this.signals, directory, layout, fileNumbers }
-    this.worker = new Worker(WORKER_URL, {
-      workerData: start,
-      transferList: [port2],
-      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
-      // Options of the process, such as a test runner's loaders, are not for it.
-      execArgv: [],
-    })
-    const died = (reason: string): void => {
-      this.isUp = false
-      listener.onDeath(this, reason)
-    }
-    this.worker.on('error', (error) => died(error.message))
-    this.worker.on('exit', (code) => died(`it exited with code ${code}`))
-    this.worker.unref()
-    this.port.on('message', (outcome: FromWorker) => listener.onOutcome(outcome))
-    this.port.unref()
-  }
-
-  keepAlive(isNeeded: boolean): void {
-    if (isNeeded) this.port.ref()
-    else this.port.unref()
-  }
-
-  send(message: ToWorker): void {
-    this.port.postMessage(message)
-  }
-
-  /** The next outcome, waited for without giving up the turn; `undefined` where the worker did nothing for too long. */
-  receiveSync(): JobOutcome | undefined {
-    const { signals } = this
-    let slices = -1
-    for (;;) {
-      const sent = Atomics.load(signals, SENT)
-      const received = receiveMessageOnPort(this.port)
-      if (received !== undefined) return received.message as FromWorker
-      if (Atomics.wait(signals, SENT, sent, WORKER_SILENCE_MS) !== 'timed-out') continue
-      const now = Atomics.load(signals, SLICES)
-      if (now === slices) return undefined
-      slices = now
+    // A thread needs a handful of descriptors before it can say anything, and a message is all that there is of why it has none.
+    if (reason.includes('EMFILE') || reason.includes('ENFILE')) freeDescriptors()
+    const { directory } = this.context
+    publish('siltstone:worker', () => ({ directory, problem: wasWorking ? 'died' : 'not started', reason }))
+    if (wasWorking) this.onLitter()
+    for (const pending of [...this.pending.values()]) {
+      this.pending.delete(pending.job.id)
+      if (wasWorking && pending.job.kind === 'compaction') this.fail(pending, reason)
+      else this.runHere(pending)
     }
   }
 
-  /** An outcome that is there already. */
-  receiveEnded(): JobOutcome | undefined {
-    return receiveMessageOnPort(this.port)?.message as FromWorker | undefined
-  }
-
-  /** Lets the worker stop its jobs and remove what they wrote. */
-  async close(): Promise<void> {
-    if (!this.isUp) return
-    const exited = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()))
-    this.worker.ref()
-    this.send({ type: 'close' })
-    await exited
-    this.port.close()
-  }
-
-  async terminate(): Promise<void> {
-    this.port.close()
-    await this.worker.terminate()
+  private fail({ job: { id }, settle }: Pending, reason: string): void {
+    const message = `The background thread of ${this.context.directory} died: ${reason}`
+    this.settledCount++
+    settle({ id, failure: { code: 'SILT_IO', message, stack: undefined, file: undefined, offset: undefined } })
   }
 }

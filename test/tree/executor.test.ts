@@ -1,13 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { diskFileSystem } from '../../src/fs/disk-file-system.js'
-import type { JobOutcome } from '../../src/tree/job.js'
-import { fileCounter } from '../../src/tree/lease.js'
 import { WORKER_NICENESS } from '../../src/tree/tuning.js'
-import { WorkerExecutor } from '../../src/tree/worker-executor.js'
 import { ForestFixture } from './forest-fixture.js'
 
 const directories: string[] = []
@@ -109,20 +105,5 @@ describe('the executors', () => {
     const raised = nicenesses().filter((niceness) => niceness === getPriority() + WORKER_NICENESS).length
     expect(raised).toBe(before.filter((niceness) => niceness === getPriority() + WORKER_NICENESS).length + 1)
     await fixture.close()
-  })
-
-  it('fail the jobs of a worker that died, and start another one', async () => {
-    const directory = temporaryDirectory()
-    const layout = { blockBytes: 4096, restartInterval: 16, filterBitsPerKey: 10 }
-    const fileNumbers = fileCounter(0)
-    const executor = new WorkerExecutor({ fs: diskFileSystem, directory, layout, fileNumbers })
-    const run = (id: number): Promise<JobOutcome> =>
-      new Promise((settle) => executor.submit({ kind: 'removal', id, paths: [join(directory, 'gone')] }, settle))
-    const interrupted = run(1)
-    const { thread } = executor as unknown as { thread: { worker: Worker } }
-    await thread.worker.terminate()
-    expect(await interrupted).toMatchObject({ id: 1, failure: { code: 'SILT_IO' } })
-    expect(await run(2)).toMatchObject({ id: 2, result: { added: [] } })
-    await executor.close()
   })
 })

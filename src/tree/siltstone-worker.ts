@@ -1,26 +1,28 @@
-import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { loadHash } from '../bytes/hash.js'
+import { ownThread, ThreadSignals } from '../bytes/thread-signals.js'
 import { withDescriptors } from '../fs/descriptors.js'
 import { diskFileSystem } from '../fs/disk-file-system.js'
 import { JobQueue } from './job-queue.js'
 import { WORKER_NICENESS } from './tuning.js'
-import { type FromWorker, SENT, SLICES, type ToWorker, type WorkerStart } from './worker-protocol.js'
+import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.js'
 
 /*
  * The worker thread of a store: it runs what it is sent and answers with the outcome. Between two slices it looks into its
  * port, so that a flush does not wait for a compaction, and a job can be stopped.
+ *
+ * Its name is one that a program has no file of: beside a bundle it is found by it alone.
  */
 
-const { port, signals, directory, layout, fileNumbers } = workerData as WorkerStart
+const { port, signals: cells, directory, layout, fileNumbers } = workerData as WorkerStart
+const signals = new ThreadSignals(cells)
 const queue = new JobQueue({ fs: withDescriptors(diskFileSystem), directory, layout, fileNumbers })
 
 function send(outcome: FromWorker | undefined): void {
   if (outcome === undefined) return
   port.postMessage(outcome)
-  Atomics.add(signals, SENT, 1)
-  Atomics.notify(signals, SENT)
+  signals.tell()
 }
 
 function receive(message: ToWorker): void {
@@ -43,21 +45,28 @@ function receiveAll(): void {
  * it belongs to the process it stays as it is.
  */
 function stepBack(): void {
-  if (process.platform !== 'linux') return
+  const thread = ownThread()
+  if (thread === 0) return
   try {
-    setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), WORKER_NICENESS)
+    setPriority(thread, WORKER_NICENESS)
   } catch {
-    // Without /proc, or where it is forbidden, the system shares out time as it likes.
+    // Where it is forbidden the system shares out time as it likes.
   }
 }
 
-stepBack()
-await loadHash()
-port.on('message', (message: ToWorker) => {
-  receive(message)
-  while (!queue.isEmpty) {
-    send(queue.runSlice())
-    Atomics.add(signals, SLICES, 1)
-    receiveAll()
-  }
-})
+async function begin(): Promise<void> {
+  stepBack()
+  await loadHash()
+  signals.begin()
+  port.on('message', (message: ToWorker) => {
+    receive(message)
+    while (!queue.isEmpty) {
+      send(queue.runSlice())
+      signals.beat()
+      receiveAll()
+    }
+  })
+}
+
+// Not awaited here: as a file of CommonJS, which a bundler may make of this, it could not be.
+void begin()

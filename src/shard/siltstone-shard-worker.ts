@@ -1,5 +1,6 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { SiltstoneError } from '../bytes/errors.js'
+import { ThreadSignals } from '../bytes/thread-signals.js'
 import { open } from '../queue/messaging-database.js'
 import { LocalShard } from './local-shard.js'
 import {
@@ -18,7 +19,8 @@ import {
  * call with the reason.
  */
 
-const { port, signal, path, create, options } = workerData as ThreadStart
+const { port, signals: cells, path, create, options } = workerData as ThreadStart
+const signals = new ThreadSignals(cells)
 
 type Methods = Record<string, (...args: readonly unknown[]) => unknown>
 
@@ -29,8 +31,7 @@ function send(): void {
   if (answers.length === 0) return
   port.postMessage(answers, memoryOf(answers))
   answers = []
-  Atomics.add(signal, 0, 1)
-  Atomics.notify(signal, 0)
+  signals.tell()
 }
 
 function answer(reply: ThreadAnswer, urgent: boolean | undefined): void {
@@ -65,22 +66,28 @@ function receive(calls: readonly ThreadCall[]): void {
   for (const call of calls) carryOut(call)
 }
 
-try {
-  const db = await open<Uint8Array, Uint8Array>(path, {
-    ...options,
-    keyEncoding: 'view',
-    valueEncoding: 'view',
-    createIfMissing: create,
-  })
-  objects.set(SHARD_OBJECT, new LocalShard(db) as unknown as Methods)
-  answer({ id: 1 }, true)
-  port.on('message', (calls: readonly ThreadCall[]) => {
-    receive(calls)
-    // What has come meanwhile is answered in the same message.
-    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
-      receive(next.message)
-  })
-} catch (error) {
-  answer({ id: 1, failure: failureOf(error) }, true)
-  port.close()
+async function begin(): Promise<void> {
+  signals.begin()
+  try {
+    const db = await open<Uint8Array, Uint8Array>(path, {
+      ...options,
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      createIfMissing: create,
+    })
+    objects.set(SHARD_OBJECT, new LocalShard(db) as unknown as Methods)
+    answer({ id: 1 }, true)
+    port.on('message', (calls: readonly ThreadCall[]) => {
+      receive(calls)
+      // What has come meanwhile is answered in the same message.
+      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
+        receive(next.message)
+    })
+  } catch (error) {
+    answer({ id: 1, failure: failureOf(error) }, true)
+    port.close()
+  }
 }
+
+// Not awaited here: as a file of CommonJS, which a bundler may make of this, it could not be.
+void begin()
