@@ -12,6 +12,7 @@ export type {
   JobMessage,
   RecoveryMessage,
   StallMessage,
+  WorkerMessage,
 } from './bytes/diagnostics.js'
 export { SiltstoneError, type SiltstoneErrorCode, type SiltstoneErrorDetails } from './bytes/errors.js'
 export type { LatencyStats } from './bytes/latency.js'

@@ -119,7 +119,7 @@ export async function rehearseOpening(fs: FileSystem, directory: string): Promis
   const parts = assemble(fs, directory, resolveOpenOptions({ readOnly: true, cacheBytes: 0 }))
   const forest = await Forest.openReadOnly(parts.environment)
   try {
-    const engine = new Engine({ ...parts, forest, lock: undefined })
+    const engine = new Engine({ ...parts, forest, lock: undefined, reserve: undefined })
     recoverForReading(engine, true)
   } finally {
     await forest.close()

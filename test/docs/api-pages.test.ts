@@ -41,7 +41,8 @@ describe('docs/api', () => {
   })
 
   it('has a page for each door of the package', () => {
-    const doors = Object.keys(manifest.exports).filter((door) => door !== './package.json')
+    // What is a text is a file and no door: package.json, and the threads for bundlers.
+    const doors = Object.keys(manifest.exports).filter((door) => typeof manifest.exports[door] === 'object')
     expect(surfaces.map(({ door }) => door.specifier.replace('siltstone', '.')).sort()).toEqual(doors.sort())
   })
 
