@@ -1,4 +1,4 @@
-const FREE_BYTES = 1 << 20
+const FREE_BYTES = 64 << 20
 
 /**
  * What a search among damaged bytes may read in vain, so that its time follows their number whatever they are: bytes that look like

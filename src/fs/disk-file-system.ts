@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { lockDirectory } from './directory-lock.js'
 import { DiskFile } from './disk-file.js'
-import type { FileLock, FileStatus, FileSystem, OpenMode } from './file-system.js'
+import type { FileKind, FileLock, FileStatus, FileSystem, OpenMode } from './file-system.js'
 import { errorCode } from './system-error.js'
 
 class DiskFileSystem implements FileSystem {
@@ -25,6 +25,12 @@ class DiskFileSystem implements FileSystem {
     if (status === undefined) return undefined
     const isDirectory = status.isDirectory()
     return { bytes: isDirectory ? 0 : status.size, isDirectory, modifiedAt: status.mtimeMs }
+  }
+
+  kindSync(path: string): FileKind | undefined {
+    const status = fs.lstatSync(path, { throwIfNoEntry: false })
+    if (status === undefined) return undefined
+    return status.isFile() ? 'file' : status.isDirectory() ? 'directory' : 'other'
   }
 
   makeDirectorySync(directory: string): void {

@@ -12,7 +12,24 @@ const LARGEST_CALL_BYTES = 2 ** 30
 
 const CLOSED = -1
 
-const FLAGS: Record<OpenMode, string> = { read: 'r', create: 'wx+', update: 'r+' }
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants
+// Opening a pipe would wait for who is at its other end. Windows has neither of the two.
+const O_NONBLOCK = fs.constants.O_NONBLOCK ?? 0
+// What is written to is never at the other end of a link: that may be a file of another store, or of somebody else.
+const O_NOFOLLOW = fs.constants.O_NOFOLLOW ?? 0
+
+const FLAGS: Record<OpenMode, number> = {
+  read: O_RDONLY | O_NONBLOCK,
+  create: O_RDWR | O_CREAT | O_EXCL,
+  update: O_RDWR | O_NONBLOCK | O_NOFOLLOW,
+}
+
+/** Pipes and devices have no end, so nothing of a store is read from one. */
+function requireFile(descriptor: number, path: string): void {
+  const status = fs.fstatSync(descriptor)
+  if (status.isFile()) return
+  throw systemError(status.isDirectory() ? 'EISDIR' : 'EINVAL', 'open', path)
+}
 
 /** An open file of the operating system. */
 export class DiskFile implements FileHandle {
@@ -25,14 +42,24 @@ export class DiskFile implements FileHandle {
   constructor(path: string, mode: OpenMode, descriptor = fs.openSync(path, FLAGS[mode])) {
     this.path = path
     this.#descriptor = descriptor
+    try {
+      if (mode !== 'create') requireFile(descriptor, path)
+    } catch (error) {
+      fs.closeSync(descriptor)
+      throw error
+    }
   }
 
   /** Opened on the thread pool. */
   static open(path: string, mode: OpenMode): Promise<DiskFile> {
     return new Promise((resolve, reject) => {
       fs.open(path, FLAGS[mode], (error, descriptor) => {
-        if (error) reject(error)
-        else resolve(new DiskFile(path, mode, descriptor))
+        if (error) return reject(error)
+        try {
+          resolve(new DiskFile(path, mode, descriptor))
+        } catch (refusal) {
+          reject(refusal)
+        }
       })
     })
   }

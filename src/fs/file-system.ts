@@ -31,6 +31,9 @@ export interface FileHandle {
   closeSync(): void
 }
 
+/** What a name can stand for. 'other': a link, a pipe, a device, a socket. */
+export type FileKind = 'file' | 'directory' | 'other'
+
 /** What is known of a file or directory without opening it. */
 export interface FileStatus {
   /** Of a file, its size. */
@@ -62,6 +65,11 @@ export interface FileSystem {
   listSync(directory: string): string[]
   /** `undefined` where nothing is there. */
   statusSync(path: string): FileStatus | undefined
+  /**
+   * What a name stands for, without following a link; `undefined` where nothing is there. Absent where there are only files and
+   * directories.
+   */
+  kindSync?(path: string): FileKind | undefined
   /** Makes a directory and those above it; nothing where it is there. */
   makeDirectorySync(directory: string): void
   /** Removes a file. ENOENT where there is none. */

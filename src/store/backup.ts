@@ -103,7 +103,7 @@ async function copyIn(db: Source, directory: BackupDirectory, link: boolean): Pr
       const name = tableName(number)
       const same = known.get(name)
       const isKnown =
-        same?.bytes === bytes && directory.fs.statusSync(directory.filePlace(same.sha256).path) !== undefined
+        same?.bytes === bytes && directory.fs.statusSync(directory.filePlace(same.sha256).path)?.bytes === bytes
       files.push(
         isKnown ? same : await directory.takeIn(name, { fs: engine.fs, path: `${engine.directory}/${name}` }, link),
       )
@@ -203,7 +203,6 @@ async function restoreFile(backups: BackupDirectory, file: BackupFile, construct
   const refuse = (problem: string): never => {
     throw corruption(path, 0, `${problem} (${file.name} of backup); take another backup`)
   }
-  if (fs.statusSync(path) === undefined) refuse('it is missing')
   const { kind, number } = parseStoreFile(file.name)!
   if (kind === 'table') {
     const problem = await backups.bringBack(file, { fs: construction.fs, path: construction.tablePath(number) })
@@ -213,7 +212,8 @@ async function restoreFile(backups: BackupDirectory, file: BackupFile, construct
   const problem = await backups.problemOf(file)
   if (problem !== undefined) refuse(problem)
   const bytes = readWholeFile(fs, path)!
-  const header = readLogHeader(bytes, bytes.length, 'SILTLOG\n', path)!
+  const header = readLogHeader(bytes, bytes.length, 'SILTLOG\n', path)
+  if (header?.number !== number) return refuse('it is no log of that number')
   await construction.addSegment({ header, bytes, end: bytes.length }, () => {})
 }
 

@@ -1,12 +1,17 @@
 import { ioError, SiltstoneError } from '../bytes/errors.js'
+import { loadHash } from '../bytes/hash.js'
+import { kindOf } from '../fs/file-kind.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
-import { CURRENT, LOCK, parseStoreFile, UNFINISHED } from '../tree/file-names.js'
-import { isLostName, LOST_FOLDER } from './lost-folder.js'
+import { CURRENT, LOCK, UNFINISHED } from '../tree/file-names.js'
+import { currentManifest, readManifest } from '../tree/manifest-file.js'
+import { isOwnFile, ownFiles, requireNoOtherDatabase } from '../tree/own-files.js'
+import { hasLostFolder, LOST_FOLDER, ownLostFiles } from './lost-folder.js'
 import { locate } from './open-engine.js'
 
 /**
- * Removes the store in a directory and nothing else: files that are not the store's stay, and so does the directory that
- * holds them. Where there is no store, nothing happens. An open store is refused with `SILT_LOCKED`.
+ * Removes the store in a directory and nothing else: what a store has not written stays, whatever it is called, and so does the
+ * directory that holds it. Links are not followed. Where there is no store, nothing happens; another program's database is
+ * refused with `SILT_CORRUPTION`, an open store with `SILT_LOCKED`.
  *
  * @example
  * await destroy('./data')
@@ -18,7 +23,9 @@ export async function destroy(path: string, options: { fs?: FileSystem } = {}): 
     const status = fs.statusSync(directory)
     if (status === undefined) return
     if (!status.isDirectory) throw new SiltstoneError('SILT_IO', `${directory} is a file; a store needs a directory`)
-    if (!fs.listSync(directory).some((name) => parseStoreFile(name) !== undefined)) return
+    await loadHash()
+    requireNoOtherDatabase(fs, directory)
+    if (filesOf(fs, directory).length === 0) return
     lock = await fs.lock(directory)
     removeStore(fs, directory)
   } catch (error) {
@@ -33,27 +40,40 @@ function removeStore(fs: FileSystem, directory: string): void {
   // CURRENT goes last: a destruction that was interrupted leaves a store that says what is missing, and can be repeated. So does
   // what stands in its place where the store was never complete.
   const isLast = (name: string): number => Number(name === CURRENT || name === UNFINISHED)
-  const names = fs.listSync(directory).sort((a, b) => isLast(a) - isLast(b))
-  for (const name of names) {
-    if (name !== LOCK && parseStoreFile(name) !== undefined) fs.removeSync(`${directory}/${name}`)
-  }
-  const lost = `${directory}/${LOST_FOLDER}`
-  if (fs.statusSync(lost)?.isDirectory) {
-    for (const name of fs.listSync(lost)) {
-      if (isLostName(name)) fs.removeSync(`${lost}/${name}`)
-    }
+  const names = filesOf(fs, directory).sort((a, b) => isLast(a) - isLast(b))
+  for (const name of names) fs.removeSync(`${directory}/${name}`)
+  if (hasLostFolder(fs, directory)) {
+    const lost = `${directory}/${LOST_FOLDER}`
+    for (const name of ownLostFiles(fs, directory)) fs.removeSync(`${lost}/${name}`)
     if (fs.listSync(lost).length === 0) fs.removeDirectorySync(lost)
   }
   fs.syncDirectorySync(directory)
 }
 
+/** The files of the store itself: another store's that somebody has put beside them stay. */
+function filesOf(fs: FileSystem, directory: string): string[] {
+  const names = ownFiles(fs, directory)
+  const storeId = storeIdOf(fs, directory, names)
+  return names.filter((name) => isOwnFile(fs, `${directory}/${name}`, name, storeId))
+}
+
+/** Of the store that CURRENT leads to, where that can be told. */
+function storeIdOf(fs: FileSystem, directory: string, names: readonly string[]): number | undefined {
+  try {
+    const number = names.includes(CURRENT) ? currentManifest(fs, directory) : undefined
+    return number === undefined ? undefined : readManifest(fs, directory, number).state.storeId
+  } catch (error) {
+    if (error instanceof SiltstoneError && error.code !== 'SILT_IO') return undefined
+    throw error
+  }
+}
+
 /** The lock's own file stays until the lock is free; what a new owner holds by then is not touched. */
 function removeLock(fs: FileSystem, directory: string): void {
   try {
-    const left = fs.listSync(directory)
-    if (left.some((name) => name !== LOCK && parseStoreFile(name) !== undefined)) return
-    if (left.includes(LOCK)) fs.removeSync(`${directory}/${LOCK}`)
-    if (left.every((name) => name === LOCK)) fs.removeDirectorySync(directory)
+    if (ownFiles(fs, directory).length > 0) return
+    if (kindOf(fs, `${directory}/${LOCK}`) === 'file') fs.removeSync(`${directory}/${LOCK}`)
+    if (fs.listSync(directory).length === 0) fs.removeDirectorySync(directory)
   } catch {
     // Somebody has come in meanwhile: then the directory is theirs.
   }

@@ -1,5 +1,8 @@
+import { SiltstoneError } from '../bytes/errors.js'
+import { kindOf } from '../fs/file-kind.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { parseStoreFile } from '../tree/file-names.js'
+import { isOwnFile } from '../tree/own-files.js'
 
 /**
  * The folder, inside the store's, for files that are damaged or not needed any more after damage: recovery and repair use what
@@ -7,11 +10,30 @@ import { parseStoreFile } from '../tree/file-names.js'
  */
 export const LOST_FOLDER = 'lost'
 
+/** Whether the folder is there. A link of that name leads to somebody else's files, and nothing is put or looked for there. */
+export function hasLostFolder(fs: FileSystem, directory: string): boolean {
+  return kindOf(fs, `${directory}/${LOST_FOLDER}`) === 'directory'
+}
+
+/** Makes the folder where it is not there. */
+export function makeLostFolder(fs: FileSystem, directory: string): void {
+  const path = `${directory}/${LOST_FOLDER}`
+  const kind = kindOf(fs, path)
+  if (kind === undefined) fs.makeDirectorySync(path)
+  else if (kind !== 'directory') {
+    throw new SiltstoneError(
+      'SILT_IO',
+      `${path} is ${kind === 'file' ? 'a file' : 'a link'}, and damaged files are to be kept in a folder of that name; move it out of the way`,
+      { file: path },
+    )
+  }
+}
+
 /** A path in the folder at which nothing stands yet. */
 export function lostPath(fs: FileSystem, directory: string, name: string): string {
   const path = `${directory}/${LOST_FOLDER}/${name}`
   let candidate = path
-  for (let i = 1; fs.statusSync(candidate) !== undefined; i++) candidate = `${path}.${i}`
+  for (let i = 1; kindOf(fs, candidate) !== undefined; i++) candidate = `${path}.${i}`
   return candidate
 }
 
@@ -20,7 +42,12 @@ export function nameBeforeLost(name: string): string {
   return name.replace(/\.\d+$/, '')
 }
 
-/** Whether it was the store that put a file of this name into the folder. */
-export function isLostName(name: string): boolean {
-  return parseStoreFile(name) !== undefined || parseStoreFile(nameBeforeLost(name)) !== undefined
+/** The files in the folder that a store has written. */
+export function ownLostFiles(fs: FileSystem, directory: string): string[] {
+  if (!hasLostFolder(fs, directory)) return []
+  const lost = `${directory}/${LOST_FOLDER}`
+  return fs.listSync(lost).filter((name) => {
+    const before = parseStoreFile(name) === undefined ? nameBeforeLost(name) : name
+    return isOwnFile(fs, `${lost}/${name}`, before)
+  })
 }

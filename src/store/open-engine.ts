@@ -10,6 +10,7 @@ import { MemoryFileSystem } from '../fs/memory-file-system.js'
 import { BlockCache } from '../table/block-cache.js'
 import { CURRENT, holdsStoreData } from '../tree/file-names.js'
 import { Forest, type ForestEnvironment } from '../tree/forest.js'
+import { isOwnFile, requireNoOtherDatabase } from '../tree/own-files.js'
 import { Engine } from './engine.js'
 import { resolveOpenOptions, type StoreOptions } from './options.js'
 import { Pins } from './pins.js'
@@ -184,6 +185,7 @@ function holdsStore(fs: FileSystem, directory: string): boolean {
   const status = fs.statusSync(directory)
   if (status === undefined) return false
   if (!status.isDirectory) throw new SiltstoneError('SILT_IO', `${directory} is a file; a store needs a directory`)
+  requireNoOtherDatabase(fs, directory)
   const names = fs.listSync(directory)
-  return names.includes(CURRENT) || names.some(holdsStoreData)
+  return names.includes(CURRENT) || names.some((name) => holdsStoreData(name) && isOwnFile(fs, `${directory}/${name}`))
 }

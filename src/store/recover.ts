@@ -9,8 +9,9 @@ import { type LogLoss, type RecoveredLog, recoverLog } from '../log/recovery.js'
 import type { Segment } from '../log/segment.js'
 import { parseStoreFile, segmentName } from '../tree/file-names.js'
 import type { Forest } from '../tree/forest.js'
+import { isOwnFile } from '../tree/own-files.js'
 import type { Engine } from './engine.js'
-import { LOST_FOLDER, lostPath } from './lost-folder.js'
+import { LOST_FOLDER, lostPath, makeLostFolder } from './lost-folder.js'
 
 /** What an opening found in the commit log, and what it did about it. */
 export interface RecoveryReport {
@@ -35,7 +36,7 @@ export function segmentFiles(fs: FileSystem, directory: string): SegmentFile[] {
   return fs
     .listSync(directory)
     .map((name) => ({ file: parseStoreFile(name), path: `${directory}/${name}` }))
-    .filter(({ file }) => file?.kind === 'segment')
+    .filter(({ file, path }) => file?.kind === 'segment' && isOwnFile(fs, path))
     .map(({ file, path }) => ({ number: file!.number, path }))
     .sort((a, b) => a.number - b.number)
 }
@@ -101,7 +102,8 @@ export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 's
   engine.retained.trim()
   const retained = new Set(engine.retained.segments.map(({ path }) => path))
   for (const { number, path } of files) {
-    if (number < forest.logFrom && !retained.has(path) && fs.statusSync(path) !== undefined) fs.removeSync(path)
+    if (number >= forest.logFrom || retained.has(path)) continue
+    if (isOwnFile(fs, path, segmentName(number), forest.storeId)) fs.removeSync(path)
   }
   engine.flushSealed()
   return reportOf(log, kept)
@@ -237,7 +239,7 @@ function syncRecovered(fs: FileSystem, directory: string, log: RecoveredLog): vo
 }
 
 function lostName(fs: FileSystem, directory: string, path: string): string {
-  fs.makeDirectorySync(`${directory}/${LOST_FOLDER}`)
+  makeLostFolder(fs, directory)
   return lostPath(fs, directory, path.slice(path.lastIndexOf('/') + 1))
 }
 

@@ -1,9 +1,11 @@
 import { systemClock } from '../bytes/clock.js'
 import { invalid, ioError, SiltstoneError } from '../bytes/errors.js'
 import { loadHash } from '../bytes/hash.js'
+import { kindOf } from '../fs/file-kind.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
-import { CURRENT, LOCK, parseStoreFile, UNFINISHED } from '../tree/file-names.js'
+import { CURRENT, parseStoreFile, UNFINISHED } from '../tree/file-names.js'
 import { unfinishedStore } from '../tree/manifest-file.js'
+import { isOwnFile, ownFiles, requireNoOtherDatabase } from '../tree/own-files.js'
 import { describe } from './encoding.js'
 import { locate, rehearseOpening } from './open-engine.js'
 import { bookRepair } from './repair/bookkeeping.js'
@@ -90,9 +92,30 @@ function requireFiles(fs: FileSystem, directory: string): void {
   if (status?.isDirectory === false) {
     throw new SiltstoneError('SILT_IO', `${directory} is a file; a store needs a directory`)
   }
-  const names = status === undefined ? [] : fs.listSync(directory)
+  const names = status === undefined ? [] : ownFiles(fs, directory)
+  requireNoLinks(fs, directory)
   // What was never complete would come out as a store in which nothing tells what is missing.
   if (names.includes(UNFINISHED) && !names.includes(CURRENT)) throw unfinishedStore(directory)
-  if (names.some((name) => name !== LOCK && parseStoreFile(name) !== undefined)) return
+  if (status !== undefined) requireNoOtherDatabase(fs, directory)
+  if (names.length > 0) return
   throw new SiltstoneError('SILT_NOT_FOUND', `There are no files of a store in ${directory}; check the path`)
+}
+
+/**
+ * Throws where something that may be a part of the store is a link, or no file at all. A repair follows none, and without it
+ * would make a store that misses it.
+ */
+function requireNoLinks(fs: FileSystem, directory: string): void {
+  for (const name of fs.statusSync(directory) === undefined ? [] : fs.listSync(directory)) {
+    const path = `${directory}/${name}`
+    const kind = parseStoreFile(name)?.kind
+    if (kind === undefined || kind === 'lock') continue
+    // A repair replaces CURRENT, and needs that name for it.
+    if (kindOf(fs, path) === 'file' && (kind !== 'next-current' || isOwnFile(fs, path))) continue
+    throw new SiltstoneError(
+      'SILT_IO',
+      `${path} has the name of a file of the store, but is a link, or nothing that a store has written. Repair has changed nothing; put the file in its place, or move it out of the way`,
+      { file: path },
+    )
+  }
 }

@@ -26,7 +26,7 @@ const FILE_NUMBER_AT = 4 * HANDLE_BYTES
 const VERSION_AT = FILE_NUMBER_AT + 8
 const CHECKSUM_AT = VERSION_AT + 4
 const MAGIC_AT = CHECKSUM_AT + 4
-const MAGIC = [0x53, 0x49, 0x4c, 0x54, 0x41, 0x42, 0x4c, 0x45]
+export const TABLE_MAGIC = [0x53, 0x49, 0x4c, 0x54, 0x41, 0x42, 0x4c, 0x45]
 
 export interface BlockHandle {
   readonly offset: number
@@ -52,7 +52,7 @@ export function encodeFooter(footer: Footer): Uint8Array {
   putU64(bytes, FILE_NUMBER_AT, footer.fileNumber)
   putU32(bytes, VERSION_AT, TABLE_FORMAT_VERSION)
   putU32(bytes, CHECKSUM_AT, blockHash(bytes, 0, CHECKSUM_AT, 0))
-  bytes.set(MAGIC, MAGIC_AT)
+  bytes.set(TABLE_MAGIC, MAGIC_AT)
   return bytes
 }
 
@@ -61,7 +61,7 @@ export function decodeFooter(tail: Uint8Array, fileBytes: number, fileNumber: nu
   const start = tail.length - FOOTER_BYTES
   if (start < 0) throw corruption(path, 0, `${fileBytes} bytes are too few for a table`)
   const offset = fileBytes - FOOTER_BYTES
-  if (MAGIC.some((byte, i) => tail[start + MAGIC_AT + i] !== byte)) {
+  if (TABLE_MAGIC.some((byte, i) => tail[start + MAGIC_AT + i] !== byte)) {
     throw corruption(
       path,
       offset + MAGIC_AT,

@@ -5,9 +5,9 @@ import type { FileNumber } from '../bytes/units.js'
 import { DataBlock } from './block.js'
 import type { BlockWalk } from './block-walk.js'
 import { EntryGroup } from './entry-group.js'
-import { envelopeRawBytes, openEnvelope } from './envelope.js'
-import { type EnvelopePlace, walkEnvelopes } from './envelope-walk.js'
-import { FOOTER_BYTES } from './footer.js'
+import { ENVELOPE_BYTES, envelopeRawBytes, openEnvelope } from './envelope.js'
+import { type EnvelopePlace, EnvelopeWalk } from './envelope-walk.js'
+import { decodeFooter, FOOTER_BYTES } from './footer.js'
 import { IndexNode, IndexWriter } from './index-node.js'
 import { decodeProperties, type TableProperties } from './properties.js'
 import { TableCursor } from './table-cursor.js'
@@ -22,38 +22,52 @@ export class TableSalvage implements BlockWalk {
   /** Empty where there are none, and where they are damaged. */
   readonly rangeTombstones: RangeTombstones
   readonly partitionCount: number
-  entryCount = 0
+  readonly entryCount: number
   readonly #bytes: Uint8Array
   readonly #fileNumber: FileNumber
   readonly #path: string
-  readonly #places: EnvelopePlace[] = []
+  readonly #places: readonly EnvelopePlace[]
   readonly #index: IndexNode
 
-  constructor(bytes: Uint8Array, fileNumber: FileNumber, path: string) {
+  private constructor(bytes: Uint8Array, fileNumber: FileNumber, path: string, blocks: FoundBlocks) {
     this.#bytes = bytes
     this.#fileNumber = fileNumber
     this.#path = path
-    const index = new IndexWriter()
-    const others: EnvelopePlace[] = []
+    const node = blocks.index.finish()
+    this.#index = IndexNode.decode(node, node.length)
+    this.#places = blocks.places
+    this.entryCount = blocks.entryCount
+    this.partitionCount = blocks.places.length === 0 ? 0 : 1
+    this.properties = this.#lastOf(blocks.others, decodeProperties)
+    this.rangeTombstones = this.#findTombstones(blocks.others)
+  }
+
+  /** Looks a table through. `breathe` is called now and then and lets others run. */
+  static async read(
+    bytes: Uint8Array,
+    fileNumber: FileNumber,
+    path: string,
+    breathe: () => Promise<void>,
+  ): Promise<TableSalvage> {
+    const found: FoundBlocks = { index: new IndexWriter(), places: [], others: [], entryCount: 0 }
+    const known = knownPlaces(bytes, fileNumber, path)
     let lastKey: Uint8Array | undefined
-    for (const place of walkEnvelopes(bytes, bytes.length - FOOTER_BYTES, fileNumber)) {
-      const block = this.#parse(place, (raw, end) => DataBlock.of(raw, end))
+    for (const place of new EnvelopeWalk(bytes, bytes.length - FOOTER_BYTES, fileNumber, known).places()) {
+      await breathe()
+      if (place === undefined) continue
+      const block = parseAt(bytes, fileNumber, path, place, (raw, end) => DataBlock.of(raw, end))
       const ends = block === undefined ? undefined : endsOf(block)
       // What looks like a block of data behind the index would have keys from the start again.
       if (ends === undefined || (lastKey !== undefined && compareKeys(lastKey, ends.first) >= 0)) {
-        others.push(place)
+        found.others.push(place)
         continue
       }
       lastKey = ends.last
-      this.entryCount += ends.entryCount
-      index.add(ends.first, place.offset, place.end - place.offset)
-      this.#places.push(place)
+      found.entryCount += ends.entryCount
+      found.index.add(ends.first, place.offset, place.end - place.offset)
+      found.places.push(place)
     }
-    const node = index.finish()
-    this.#index = IndexNode.decode(node, node.length)
-    this.partitionCount = index.count === 0 ? 0 : 1
-    this.properties = this.#lastOf(others, decodeProperties)
-    this.rangeTombstones = this.#findTombstones(others)
+    return new TableSalvage(bytes, fileNumber, path, found)
   }
 
   /** Sound blocks of entries. */
@@ -99,17 +113,71 @@ export class TableSalvage implements BlockWalk {
     return undefined
   }
 
-  #parse<T>({ offset, end }: EnvelopePlace, parse: (raw: Uint8Array, end: number) => T): T | undefined {
-    try {
-      const raw = openEnvelope(this.#bytes, offset, end, this.#fileNumber, offset, this.#path, false)
-      return parse(raw, envelopeRawBytes(this.#bytes, end))
-    } catch (error) {
-      // This Node cannot read it, another one can: then it is not to be given up.
-      if (error instanceof SiltstoneError && error.code === 'SILT_NOT_SUPPORTED') throw error
-      if (isOutOfMemory(error)) throw error
-      return undefined
-    }
+  #parse<T>(place: EnvelopePlace, parse: (raw: Uint8Array, end: number) => T): T | undefined {
+    return parseAt(this.#bytes, this.#fileNumber, this.#path, place, parse)
   }
+}
+
+interface FoundBlocks {
+  readonly index: IndexWriter
+  readonly places: EnvelopePlace[]
+  /** Envelopes that hold no entries. */
+  readonly others: EnvelopePlace[]
+  entryCount: number
+}
+
+function parseAt<T>(
+  bytes: Uint8Array,
+  fileNumber: FileNumber,
+  path: string,
+  { offset, end }: EnvelopePlace,
+  parse: (raw: Uint8Array, end: number) => T,
+): T | undefined {
+  try {
+    const raw = openEnvelope(bytes, offset, end, fileNumber, offset, path, false)
+    return parse(raw, envelopeRawBytes(bytes, end))
+  } catch (error) {
+    // This Node cannot read it, another one can: then it is not to be given up.
+    if (error instanceof SiltstoneError && error.code === 'SILT_NOT_SUPPORTED') throw error
+    if (isOutOfMemory(error)) throw error
+    return undefined
+  }
+}
+
+/** Where envelopes stand by what is left of footer and index. */
+function knownPlaces(bytes: Uint8Array, fileNumber: FileNumber, path: string): Map<number, number> {
+  const known = new Map<number, number>()
+  const limit = bytes.length - FOOTER_BYTES
+  const add = (offset: number, length: number): void => {
+    if (length > 0 && offset + length <= limit) known.set(offset, offset + length)
+  }
+  const nodeAt = (offset: number, length: number, extraChildren: number): IndexNode | undefined => {
+    const place = { offset, end: offset + length }
+    if (length < ENVELOPE_BYTES || place.end > limit) return undefined
+    return parseAt(bytes, fileNumber, path, place, (raw, end) => IndexNode.decode(raw, end, extraChildren))
+  }
+  try {
+    const footer = decodeFooter(bytes, bytes.length, fileNumber, path)
+    for (const { offset, bytes: length } of [
+      footer.properties,
+      footer.rangeTombstones,
+      footer.filter,
+      footer.topIndex,
+    ]) {
+      add(offset, length)
+    }
+    const top = nodeAt(footer.topIndex.offset, footer.topIndex.bytes, 1)
+    for (let i = 0; top !== undefined && i < top.count; i++) {
+      add(top.childOffset(i), top.childBytes(i))
+      const partition = nodeAt(top.childOffset(i), top.childBytes(i), 0)
+      for (let j = 0; partition !== undefined && j < partition.count; j++) {
+        add(partition.childOffset(j), partition.childBytes(j))
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof SiltstoneError) || error.code !== 'SILT_CORRUPTION') throw error
+  }
+  return known
 }
 
 function endsOf(block: DataBlock): { first: Uint8Array; last: Uint8Array; entryCount: number } {

@@ -21,6 +21,7 @@ import { LiveTables, missingTable } from './live-table.js'
 import { Manifest, type ManifestEnvironment } from './manifest.js'
 import { currentManifest, readManifest } from './manifest-file.js'
 import { type CleanEnd, ManifestState, type Origin, type TreeRecord } from './manifest-state.js'
+import { isOwnFile } from './own-files.js'
 import { type Pressure, pressureOf } from './pressure.js'
 import type { TableMeta } from './table-meta.js'
 import { Tree } from './tree.js'
@@ -309,7 +310,7 @@ export class Forest {
       (kind === 'manifest' && number !== grove.manifest.number) ||
       kind === 'next-current'
     return storeFiles(fs, directory)
-      .filter(isLitter)
+      .filter((file) => isLitter(file) && isOwnFile(fs, file.path))
       .map(({ path }) => path)
   }
 

@@ -20,6 +20,7 @@ import { RECORD_HEADER_BYTES, type RecordFrame, sealRecord } from '../log/record
 import { CURRENT, holdsStoreData, manifestName, parseStoreFile, UNFINISHED } from './file-names.js'
 import { decodeEdit, encodeEdit } from './manifest-edit.js'
 import { type ManifestEdit, ManifestState } from './manifest-state.js'
+import { ownFiles } from './own-files.js'
 
 /*
  * MANIFEST-NNNNNN: a log file (src/log/log-header.ts, magic 'SILTMAN\n', base 0) of edits.
@@ -55,7 +56,7 @@ export function currentManifest(fs: FileSystem, directory: string): FileNumber |
   const path = `${directory}/${CURRENT}`
   const bytes = readWholeFile(fs, path)
   if (bytes === undefined) {
-    const left = fs.listSync(directory).filter(holdsStoreData)
+    const left = ownFiles(fs, directory).filter(holdsStoreData)
     if (left.includes(UNFINISHED)) throw unfinishedStore(directory)
     if (left.length === 0 || isAbandonedCreation(fs, directory, left)) return undefined
     throw new SiltstoneError(

@@ -6,6 +6,7 @@ import { isSalted } from '../log/log-header.js'
 import { CURRENT, manifestName, NEXT_CURRENT } from './file-names.js'
 import { ManifestFile, type ManifestReading } from './manifest-file.js'
 import type { ManifestEdit, ManifestState } from './manifest-state.js'
+import { isOwnFile } from './own-files.js'
 import { MANIFEST_ROLLOVER_BYTES, MANIFEST_ROLLOVER_RATIO } from './tuning.js'
 
 /** What a manifest needs from around it. */
@@ -329,7 +330,7 @@ function renameOf(fs: FileSystem, directory: string, from: string, to: string): 
 
 function removeIfThere(fs: FileSystem, path: string): void {
   try {
-    fs.removeSync(path)
+    if (isOwnFile(fs, path)) fs.removeSync(path)
   } catch {
     // Not there, or it stays until the next open removes what no manifest names.
   }

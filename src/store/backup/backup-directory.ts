@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { SiltstoneError } from '../../bytes/errors.js'
+import { corruption, SiltstoneError } from '../../bytes/errors.js'
 import { makeDurableDirectory } from '../../fs/durable-directory.js'
+import { kindOf } from '../../fs/file-kind.js'
 import { copyFile, type FilePlace, readThrough, shareFile } from '../../fs/file-share.js'
 import type { FileLock, FileSystem } from '../../fs/file-system.js'
 import { letGo } from '../../fs/let-go.js'
@@ -11,8 +12,10 @@ import {
   type BackupRecord,
   decodeRecord,
   encodeRecord,
+  LONGEST_RECORD_BYTES,
   parseRecordName,
   recordName,
+  SHA_256,
 } from './backup-record.js'
 
 const INCOMING = 'incoming'
@@ -41,8 +44,22 @@ export class BackupDirectory {
 
   /** Makes the directory where it is not there, and takes its lock. */
   async lock(): Promise<FileLock> {
-    makeDurableDirectory(this.fs, this.pool)
+    if (kindOf(this.fs, this.pool) !== 'directory') this.makePool()
     return this.fs.lock(this.path)
+  }
+
+  private makePool(): void {
+    const { fs, pool } = this
+    if (kindOf(fs, pool) !== undefined) {
+      throw new SiltstoneError(
+        'SILT_IO',
+        `${pool} is no folder but a link or a file; backups are kept in no other place`,
+        {
+          file: pool,
+        },
+      )
+    }
+    makeDurableDirectory(fs, pool)
   }
 
   filePlace(sha256: string): FilePlace {
@@ -76,14 +93,17 @@ export class BackupDirectory {
 
   read(id: number): BackupRecord {
     const path = `${this.path}/${recordName(id)}`
-    const bytes = readWholeFile(this.fs, path)
-    if (bytes === undefined) {
+    const kind = kindOf(this.fs, path)
+    if (kind === undefined) {
       throw new SiltstoneError(
         'SILT_NOT_FOUND',
         `There is no backup ${id} in ${this.path}; listBackups() says which there are`,
       )
     }
-    return decodeRecord(bytes, path)
+    if (kind !== 'file' || this.fs.statusSync(path)!.bytes > LONGEST_RECORD_BYTES) {
+      throw corruption(path, 0, 'it is no file that a backup can have left; remove it to go on without this backup')
+    }
+    return decodeRecord(readWholeFile(this.fs, path) ?? new Uint8Array(0), path, id)
   }
 
   /** The backup counts when this resolves, and not before. Requires: the lock, and every file of it in the pool. */
@@ -146,7 +166,7 @@ export class BackupDirectory {
     const sha256 = hash.digest()
     const { fs, path } = this.filePlace(sha256)
     // The same content from somewhere else: what is there has been synced.
-    if (fs.statusSync(path) !== undefined) fs.removeSync(`${this.pool}/${INCOMING}`)
+    if (kindOf(fs, path) === 'file') fs.removeSync(`${this.pool}/${INCOMING}`)
     else {
       fs.renameSync(`${this.pool}/${INCOMING}`, path)
       this.addedBytes += hash.bytes
@@ -157,19 +177,28 @@ export class BackupDirectory {
   /** What is wrong with a file of the pool, if anything is. */
   async problemOf({ bytes, sha256 }: BackupFile): Promise<string | undefined> {
     const place = this.filePlace(sha256)
-    const size = this.fs.statusSync(place.path)?.bytes
-    if (size === undefined) return 'it is missing'
-    if (size !== bytes) return `it has ${size} bytes and ought to have ${bytes}`
+    const problem = this.sizeProblemOf(place.path, bytes)
+    if (problem !== undefined) return problem
     const hash = new ContentHash()
     await readThrough(place, (slice) => hash.add(slice))
     return hash.digest() === sha256 ? undefined : 'its content is not what was written'
   }
 
   /** Copies a file out of the pool and holds it to its hash while it passes. Says what is wrong with it, if anything is. */
-  async bringBack({ sha256 }: BackupFile, to: FilePlace): Promise<string | undefined> {
+  async bringBack({ bytes, sha256 }: BackupFile, to: FilePlace): Promise<string | undefined> {
+    const problem = this.sizeProblemOf(this.filePlace(sha256).path, bytes)
+    if (problem !== undefined) return problem
     const hash = new ContentHash()
     await copyFile(this.filePlace(sha256), to, (slice) => hash.add(slice))
     return hash.digest() === sha256 ? undefined : 'its content is not what was written'
+  }
+
+  private sizeProblemOf(path: string, bytes: number): string | undefined {
+    const kind = kindOf(this.fs, path)
+    if (kind === undefined) return 'it is missing'
+    if (kind !== 'file') return 'it is no file'
+    const size = this.fs.statusSync(path)?.bytes
+    return size === bytes ? undefined : `it has ${size} bytes and ought to have ${bytes}`
   }
 
   /** Removes what no backup needs: files of those that were removed, and what interrupted ones have left. Requires: the lock. */
@@ -177,14 +206,15 @@ export class BackupDirectory {
     const { fs, path, pool } = this
     const { records, damaged } = this.find()
     for (const name of fs.listSync(path)) {
-      if (name.endsWith('.new') && parseRecordName(name.slice(0, -4)) !== undefined) fs.removeSync(`${path}/${name}`)
+      const isLeft = name.endsWith('.new') && parseRecordName(name.slice(0, -4)) !== undefined
+      if (isLeft && kindOf(fs, `${path}/${name}`) === 'file') fs.removeSync(`${path}/${name}`)
     }
     const needed = new Set(records.flatMap(({ files }) => files.map(({ sha256 }) => sha256)))
     for (const name of fs.listSync(pool)) {
       const isLeft = name === INCOMING
       // Which files a record that cannot be read has named is not known.
-      const isUnneeded = damaged.length === 0 && /^[0-9a-f]{64}$/.test(name) && !needed.has(name)
-      if (isLeft || isUnneeded) fs.removeSync(`${pool}/${name}`)
+      const isUnneeded = damaged.length === 0 && SHA_256.test(name) && !needed.has(name)
+      if ((isLeft || isUnneeded) && kindOf(fs, `${pool}/${name}`) === 'file') fs.removeSync(`${pool}/${name}`)
     }
   }
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { corruption, SiltstoneError } from '../../bytes/errors.js'
+import { TWO_32 } from '../../bytes/integers.js'
 import type { EpochMs, Position } from '../../bytes/units.js'
+import { parseStoreFile, segmentName, tableName } from '../../tree/file-names.js'
 import { decodeEdit, encodeEdit } from '../../tree/manifest-edit.js'
 import { ManifestState } from '../../tree/manifest-state.js'
 
@@ -25,6 +27,9 @@ import { ManifestState } from '../../tree/manifest-state.js'
  */
 
 const FORMAT = 1
+/** Of a store with millions of tables. */
+export const LONGEST_RECORD_BYTES = 256 * 1024 * 1024
+export const SHA_256 = /^[0-9a-f]{64}$/
 
 export interface BackupFile {
   /** In a store: a table's or a segment's. */
@@ -60,29 +65,98 @@ export function encodeRecord({ id, createdAt, position, files, state }: BackupRe
   return Buffer.from(JSON.stringify({ ...body, checksum: checksumOf(body) }))
 }
 
-export function decodeRecord(bytes: Uint8Array, path: string): BackupRecord {
-  let json: Record<string, unknown>
-  try {
-    json = JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown>
-  } catch (error) {
-    throw damaged(path, error)
-  }
-  const { checksum, ...body } = json
+/** Reads a record that stands under the name of a backup with this id. Whatever is in it, what is returned can be relied on. */
+export function decodeRecord(bytes: Uint8Array, path: string, expectedId: number): BackupRecord {
+  const { checksum, ...body } = objectOf(bytes, path)
   if (checksum !== checksumOf(body)) throw damaged(path)
   if (body['format'] !== FORMAT) {
     throw new SiltstoneError(
       'SILT_FORMAT',
-      `${path} has format version ${body['format']}, this Siltstone reads ${FORMAT}; use a newer one`,
+      `${path} has format version ${String(body['format'])}, this Siltstone reads ${FORMAT}; use a newer one`,
       { file: path },
     )
   }
-  const { number, edit } = decodeEdit(Buffer.from(JSON.stringify(body['manifest'])))
+  const { id, createdAt, position } = body
+  if (id !== expectedId) throw senseless(path, `it says that it is backup ${String(id)}`)
+  if (!isCount(createdAt) || !isCount(position)) throw senseless(path, 'time or position are no numbers')
+  const files = filesOf(body['files'], path)
+  const state = stateOf(body['manifest'], path)
+  requireFiles(state, files, path)
+  return { id: expectedId, createdAt, position, files, state }
+}
+
+function objectOf(bytes: Uint8Array, path: string): Record<string, unknown> {
+  try {
+    const json = JSON.parse(Buffer.from(bytes).toString()) as unknown
+    if (isObject(json)) return json
+  } catch (error) {
+    throw damaged(path, error)
+  }
+  throw damaged(path)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+/** The files of a record: names of a store, hashes that are nothing but hashes. */
+function filesOf(files: unknown, path: string): BackupFile[] {
+  if (!Array.isArray(files)) throw senseless(path, 'it has no list of files')
+  const names = new Set<unknown>()
+  return files.map((file: unknown) => {
+    const { name, bytes, sha256 } = isObject(file) ? file : {}
+    const kind = typeof name === 'string' ? parseStoreFile(name)?.kind : undefined
+    if (kind !== 'table' && kind !== 'segment') throw senseless(path, `${shown(name)} is no name of a table or a log`)
+    if (typeof sha256 !== 'string' || !SHA_256.test(sha256))
+      throw senseless(path, `${shown(sha256)} is no hash of a file`)
+    if (!isCount(bytes)) throw senseless(path, `${shown(name)} has no size`)
+    if (names.has(name)) throw senseless(path, `it names ${shown(name)} twice`)
+    names.add(name)
+    return { name: name as string, bytes, sha256 }
+  })
+}
+
+function shown(value: unknown): string {
+  return String(JSON.stringify(value)).slice(0, 100)
+}
+
+function stateOf(manifest: unknown, path: string): ManifestState {
   const state = new ManifestState()
-  state.apply(number, edit)
-  // The manifest of a restored store is still to begin with it.
-  state.edit = number - 1
-  const { id, createdAt, position, files } = body as unknown as BackupRecord
-  return { id, createdAt, position, files, state }
+  try {
+    const { number, edit } = decodeEdit(Buffer.from(JSON.stringify(manifest ?? null)))
+    state.apply(number, edit)
+    // The manifest of a restored store is still to begin with it.
+    state.edit = number - 1
+  } catch (error) {
+    throw corruption(path, 0, 'what it says of the store makes no sense; take another backup', error)
+  }
+  return state
+}
+
+/** Everything that the store is said to be made of is in the list, and no number is beyond what was ever given out. */
+function requireFiles(state: ManifestState, files: readonly BackupFile[], path: string): void {
+  const bytesOf = new Map(files.map(({ name, bytes }) => [name, bytes]))
+  for (const { number, bytes } of state.tables.values()) {
+    if (bytesOf.get(tableName(number)) !== bytes) throw senseless(path, `${tableName(number)} is not among its files`)
+  }
+  const segments = [state.logFrom, state.clean?.segment ?? state.logFrom]
+  for (const number of segments) {
+    if (!bytesOf.has(segmentName(number))) throw senseless(path, `${segmentName(number)} is not among its files`)
+  }
+  const highest = files.reduce((most, { name }) => Math.max(most, parseStoreFile(name)!.number), 0)
+  const { lease, storeId } = state
+  if (!isCount(lease.files) || lease.files <= highest + 1 || lease.files >= TWO_32 || !isCount(lease.positions)) {
+    throw senseless(path, 'its files have numbers that were never given out')
+  }
+  if (!isCount(storeId)) throw senseless(path, 'the id of its store is no number')
+}
+
+function senseless(path: string, problem: string): SiltstoneError {
+  return corruption(path, 0, `${problem}; take another backup, or remove the file to go on without this one`)
 }
 
 function damaged(path: string, cause?: unknown): SiltstoneError {

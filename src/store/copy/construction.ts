@@ -1,6 +1,7 @@
 import { corruption, SiltstoneError } from '../../bytes/errors.js'
 import type { FileNumber } from '../../bytes/units.js'
 import { makeDurableDirectory } from '../../fs/durable-directory.js'
+import { kindOf } from '../../fs/file-kind.js'
 import type { FileHandle, FileLock, FileSystem } from '../../fs/file-system.js'
 import { letGo } from '../../fs/let-go.js'
 import { LOG_HEADER_BYTES, putLogHeader } from '../../log/log-header.js'
@@ -169,7 +170,7 @@ function requireFree(fs: FileSystem, directory: string): boolean {
   if (status.isDirectory) {
     const names = fs.listSync(directory).filter((name) => name !== LOCK)
     const isUnfinished = names.includes(UNFINISHED) && !names.includes(CURRENT)
-    if (names.length === 0 || (isUnfinished && names.every((name) => parseStoreFile(name) !== undefined))) return true
+    if (names.length === 0 || (isUnfinished && names.every((name) => isOfStore(fs, directory, name)))) return true
   }
   throw new SiltstoneError(
     'SILT_EXISTS',
@@ -178,6 +179,11 @@ function requireFree(fs: FileSystem, directory: string): boolean {
       file: directory,
     },
   )
+}
+
+/** What an interrupted construction has left may be any part of a file, but it is a file. */
+function isOfStore(fs: FileSystem, directory: string, name: string): boolean {
+  return parseStoreFile(name) !== undefined && kindOf(fs, `${directory}/${name}`) === 'file'
 }
 
 function writeAll(file: FileHandle, bytes: Uint8Array, start: number, end: number): void {

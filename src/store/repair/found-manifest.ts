@@ -4,7 +4,8 @@ import type { LogSalvage } from '../../log/log-salvage.js'
 import { CURRENT, parseStoreFile } from '../../tree/file-names.js'
 import { currentManifest, type ManifestPrefix, readManifestPrefix } from '../../tree/manifest-file.js'
 import { ManifestState } from '../../tree/manifest-state.js'
-import { LOST_FOLDER, nameBeforeLost } from '../lost-folder.js'
+import { ownFiles } from '../../tree/own-files.js'
+import { LOST_FOLDER, nameBeforeLost, ownLostFiles } from '../lost-folder.js'
 import { isDamage, readableBytes } from './readable-bytes.js'
 
 /** A manifest that is there, in its place or in the folder of what was lost before. */
@@ -21,9 +22,8 @@ export interface FoundCurrent {
 }
 
 export function findManifests(fs: FileSystem, directory: string): FoundManifest[] {
-  const lost = `${directory}/${LOST_FOLDER}`
-  const lostNames = fs.statusSync(lost)?.isDirectory ? fs.listSync(lost).map((name) => `${LOST_FOLDER}/${name}`) : []
-  return [...fs.listSync(directory), ...lostNames].flatMap((file) => {
+  const lostNames = ownLostFiles(fs, directory).map((name) => `${LOST_FOLDER}/${name}`)
+  return [...ownFiles(fs, directory), ...lostNames].flatMap((file) => {
     const name = file.slice(file.lastIndexOf('/') + 1)
     const parsed = parseStoreFile(file === name ? name : nameBeforeLost(name))
     if (parsed?.kind !== 'manifest') return []

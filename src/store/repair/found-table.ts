@@ -45,7 +45,7 @@ export async function findTable(
   const bytes = fs.statusSync(path)?.bytes ?? 0
   const { properties, damage } = await auditOf(fs, path, number, turn)
   if (damage === undefined) return { number, file, path, bytes, properties, origin: originOf(properties), damage }
-  const salvage = salvageOf(fs, { path, number })
+  const salvage = await salvageOf(fs, { path, number }, turn)
   const { blockCount: blocks, entryCount: entries, rangeTombstones } = salvage
   const rest = { blocks, entries, rangeTombstones: rangeTombstones.size }
   const found = salvage.properties ?? properties
@@ -53,8 +53,12 @@ export async function findTable(
 }
 
 /** What can be read of a damaged table. */
-export function salvageOf(fs: FileSystem, { path, number }: { path: string; number: FileNumber }): TableSalvage {
-  return new TableSalvage(readableBytes(fs, path), number, path)
+export function salvageOf(
+  fs: FileSystem,
+  { path, number }: { path: string; number: FileNumber },
+  turn: Turn,
+): Promise<TableSalvage> {
+  return TableSalvage.read(readableBytes(fs, path), number, path, () => turn.breathe())
 }
 
 function originOf(properties: TableProperties | undefined): TableOrigin {

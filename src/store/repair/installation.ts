@@ -5,7 +5,7 @@ import { errorCode } from '../../fs/system-error.js'
 import { CURRENT, NEXT_CURRENT } from '../../tree/file-names.js'
 import { Manifest } from '../../tree/manifest.js'
 import type { ManifestState } from '../../tree/manifest-state.js'
-import { LOST_FOLDER } from '../lost-folder.js'
+import { LOST_FOLDER, makeLostFolder } from '../lost-folder.js'
 
 /** What a repair comes to. */
 export interface Installation {
@@ -29,7 +29,7 @@ export interface Installation {
 export async function install({ fs, directory, now, number, state, moves }: Installation): Promise<void> {
   if (moves.size > 0) {
     const lost = `${directory}/${LOST_FOLDER}`
-    fs.makeDirectorySync(lost)
+    makeLostFolder(fs, directory)
     for (const [name, path] of moves) await secondName(fs, `${directory}/${name}`, path)
     fs.syncDirectorySync(lost)
     fs.syncDirectorySync(directory)

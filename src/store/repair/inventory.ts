@@ -2,7 +2,8 @@ import type { FileNumber } from '../../bytes/units.js'
 import type { FileSystem } from '../../fs/file-system.js'
 import type { LogSalvage } from '../../log/log-salvage.js'
 import { parseStoreFile } from '../../tree/file-names.js'
-import { LOST_FOLDER, nameBeforeLost } from '../lost-folder.js'
+import { isOwnFile, ownFiles } from '../../tree/own-files.js'
+import { hasLostFolder, LOST_FOLDER, nameBeforeLost } from '../lost-folder.js'
 import type { Turn } from '../turn.js'
 import { findSegments } from './found-log.js'
 import { type FoundCurrent, type FoundManifest, findCurrent, findManifests } from './found-manifest.js'
@@ -22,7 +23,8 @@ export async function takeInventory(fs: FileSystem, directory: string, turn: Tur
   const tables: FoundTable[] = []
   for (const name of fs.listSync(directory).sort()) {
     const file = parseStoreFile(name)
-    if (file?.kind === 'table') tables.push(await findTable(fs, directory, file.number, turn))
+    if (file?.kind === 'table' && isOwnFile(fs, `${directory}/${name}`))
+      tables.push(await findTable(fs, directory, file.number, turn))
   }
   return {
     current: findCurrent(fs, directory),
@@ -35,7 +37,7 @@ export async function takeInventory(fs: FileSystem, directory: string, turn: Tur
 
 function highestNumber(fs: FileSystem, directory: string): FileNumber {
   const lost = `${directory}/${LOST_FOLDER}`
-  const lostNames = fs.statusSync(lost)?.isDirectory ? fs.listSync(lost) : []
-  const names = [...fs.listSync(directory), ...lostNames, ...lostNames.map(nameBeforeLost)]
+  const lostNames = hasLostFolder(fs, directory) ? fs.listSync(lost) : []
+  const names = [...ownFiles(fs, directory), ...lostNames, ...lostNames.map(nameBeforeLost)]
   return names.reduce((highest, name) => Math.max(highest, parseStoreFile(name)?.number ?? 0), 0)
 }

@@ -50,7 +50,7 @@ export class TableMaker {
 
   /** A table with everything that can be read of a damaged one; none where that is nothing. */
   async rewrite(found: FoundTable, tree: TreeId, level: number): Promise<TableMeta[]> {
-    const salvage = salvageOf(this.context.fs, found)
+    const salvage = await salvageOf(this.context.fs, found, this.turn)
     const lineage = this.lineage(tree)
     const plan = {
       tree,

@@ -137,7 +137,7 @@ describe('a table', () => {
     const store = await settled()
     const stray = `${DIRECTORY}/000001.sst`
     const file = store.disk.openSync(stray, 'create')
-    file.writeSync(new Uint8Array(500).fill(7), 0, 500, 0)
+    file.writeSync(new Uint8Array(500), 0, 500, 0)
     file.closeSync()
     store.disk.removeSync(store.path('current'))
     const report = await store.repair()
