@@ -18,7 +18,7 @@ import { temporaryDirectories } from './temporary.js'
 
 const newPath = temporaryDirectories()
 const seed = Number(process.env['SILTSTONE_SEED'] ?? 1)
-const ROUNDS = Number(process.env['SILTSTONE_FUZZ_ROUNDS'] ?? 12)
+const ROUNDS = Number(process.env['SILTSTONE_FUZZ_ROUNDS'] ?? 5)
 
 async function makeStore(path: string): Promise<void> {
   await using db = await open(path, { writeBufferBytes: 64 * 1024 })

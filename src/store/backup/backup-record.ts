@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { corruption, SiltstoneError } from '../../bytes/errors.js'
-import { TWO_32 } from '../../bytes/integers.js'
 import type { EpochMs, Position } from '../../bytes/units.js'
 import { parseStoreFile, segmentName, tableName } from '../../tree/file-names.js'
 import { decodeEdit, encodeEdit } from '../../tree/manifest-edit.js'
@@ -149,7 +148,7 @@ function requireFiles(state: ManifestState, files: readonly BackupFile[], path: 
   }
   const highest = files.reduce((most, { name }) => Math.max(most, parseStoreFile(name)!.number), 0)
   const { lease, storeId } = state
-  if (!isCount(lease.files) || lease.files <= highest + 1 || lease.files >= TWO_32 || !isCount(lease.positions)) {
+  if (!isCount(lease.files) || lease.files <= highest + 1 || !isCount(lease.positions)) {
     throw senseless(path, 'its files have numbers that were never given out')
   }
   if (!isCount(storeId)) throw senseless(path, 'the id of its store is no number')

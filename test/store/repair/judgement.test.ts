@@ -10,7 +10,7 @@ import { SimulatedDisk } from '../../simulation/simulated-disk.js'
 import { DamagedStore, DIRECTORY, rehearsedRepair, SMALL } from './damaged-store.js'
 
 const seed = Number(process.env['SILTSTONE_SEED'] ?? 1)
-const ROUNDS = Number(process.env['SILTSTONE_FUZZ_ROUNDS'] ?? 60)
+const ROUNDS = Number(process.env['SILTSTONE_FUZZ_ROUNDS'] ?? 40)
 
 /** A closed store with tables, and with keyspaces, expiries and ranges in its log. */
 async function closedStore(): Promise<DamagedStore> {
