@@ -1,6 +1,6 @@
 import { invalid } from '../bytes/errors.js'
 import { describe } from '../store/encoding.js'
-import { checked, flag } from '../store/options.js'
+import { checked, flag, signal } from '../store/options.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { commitChange } from './change.js'
 import { follow, offsetAt, RunningTime } from './follower.js'
@@ -50,7 +50,20 @@ const from = (value: unknown): unknown => {
   return wholeFrom0(value, 'from')
 }
 
-const readChecks = { from, limit: wholeFrom0, follow: flag, signal: (value: unknown) => value }
+const readChecks = { from, limit: wholeFrom0, follow: flag, signal }
+const trimChecks = { before: wholeFrom0, sync: flag }
+
+/** The options of `read`, checked. @internal */
+export function readLogOptions(options: ReadLogOptions): ReadLogOptions {
+  return checked(options, readChecks, 'read')
+}
+
+/** The options of `trim`, checked. @internal */
+export function trimOptions(options: { before: number } & WriteOptions): { before: number } & WriteOptions {
+  const given = checked(options, trimChecks, 'trim') as unknown as typeof options
+  wholeFrom0(given.before, 'before')
+  return given
+}
 
 /**
  * A durable, append-only log of bytes.
@@ -105,7 +118,7 @@ export class DurableLog {
    * for await (const { offset, body } of log.read({ from: 0, limit: 100 })) console.log(offset, body.toString())
    */
   async *read(options: ReadLogOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
-    const given = checked(options, readChecks, 'read') as ReadLogOptions
+    const given = readLogOptions(options)
     const { run } = this
     run.log.checkOpen()
     const { from = 0, limit = Number.POSITIVE_INFINITY, follow: isFollowing = false, signal } = given
@@ -116,8 +129,8 @@ export class DurableLog {
   }
 
   /** Everything before an offset is not needed any more. Returns when that is committed; the disk gets it back later. */
-  async trim({ before, sync }: { before: number } & WriteOptions): Promise<void> {
-    wholeFrom0(before, 'before')
+  async trim(options: { before: number } & WriteOptions): Promise<void> {
+    const { before, sync } = trimOptions(options)
     const { run } = this
     const first = Math.min(before, run.log.visible)
     if (first <= run.first) return

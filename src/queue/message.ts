@@ -1,4 +1,5 @@
 import type { Acknowledgeable, BatchPart } from '../store/batch-part.js'
+import { checked, flag } from '../store/options.js'
 import type { WriteOptions } from '../store/write-target.js'
 import type { Entry } from './entry.js'
 import type { Mailbox, NackOptions } from './mailbox.js'
@@ -60,6 +61,11 @@ export class Message<T = unknown> implements Acknowledgeable {
 
   /** It is done with: resolved, it will not be handed out again. */
   ack(options?: WriteOptions): Promise<void> {
+    try {
+      if (options !== undefined) checked(options, { sync: flag }, 'ack')
+    } catch (error) {
+      return Promise.reject(error)
+    }
     this.acked ??= this.mailbox.ackAll([this], options?.sync).catch((error) => {
       this.acked = undefined
       throw error

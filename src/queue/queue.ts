@@ -2,7 +2,8 @@ import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { BatchPart, MessageOptions, MessageTarget } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
 import { checkName } from '../store/name.js'
-import { checked, flag, whole } from '../store/options.js'
+import { checkNames, requireObject } from '../store/option-names.js'
+import { checked, flag, signal, whole } from '../store/options.js'
 import type { WriteOptions } from '../store/write-target.js'
 import type { Opened, Reader } from './dispatcher.js'
 import { type Draft, draftMessage } from './draft.js'
@@ -101,15 +102,17 @@ export interface QueueStats {
   readonly purged: number
 }
 
-const receiveChecks = {
-  max: whole(1, 10_000, 'messages'),
-  wait: milliseconds,
-  signal: (value: unknown) => value,
+const receiveChecks = { max: whole(1, 10_000, 'messages'), wait: milliseconds, signal }
+const peekChecks = { max: receiveChecks.max }
+const redriveMax = whole(0, Number.MAX_SAFE_INTEGER, 'messages')
+const redriveChecks = {
+  max: (value: unknown, name: string) => (value === Number.POSITIVE_INFINITY ? value : redriveMax(value, name)),
 }
 const consumeChecks = { concurrency: whole(1, 10_000, 'handlers'), prefetch: whole(1, 10_000, 'messages') }
 
 /** The options of `receive`, checked. @internal */
 export function waitOptions(options: ReceiveOptions): { max: number; waitMs: number; signal: AbortSignal | undefined } {
+  requireObject(options, 'receive')
   const { wait } = options
   const rest = wait === Number.POSITIVE_INFINITY ? { ...options, wait: undefined } : options
   const given = checked(rest, receiveChecks, 'receive') as ReceiveOptions
@@ -120,6 +123,11 @@ export function waitOptions(options: ReceiveOptions): { max: number; waitMs: num
   }
 }
 
+/** The options of `consume`, checked. @internal */
+export function consumeOptions(options: ConsumeOptions): ConsumeOptions {
+  return checked(options, consumeChecks, 'consume')
+}
+
 /** Starts a worker. @internal */
 export function startWorker<M extends Message>(
   mailbox: Mailbox,
@@ -128,7 +136,7 @@ export function startWorker<M extends Message>(
   options: ConsumeOptions,
 ): Worker<M> {
   if (typeof handler !== 'function') throw invalid(`consume takes a function, not ${describe(handler)}`)
-  const { concurrency = 1, prefetch = concurrency } = checked(options, consumeChecks, 'consume') as ConsumeOptions
+  const { concurrency = 1, prefetch = concurrency } = consumeOptions(options)
   mailbox.delivery.post.engine.checkWritable()
   return new Worker(mailbox, reader, handler, concurrency, prefetch)
 }
@@ -198,6 +206,7 @@ export class Queue<T = unknown> implements MessageTarget<T> {
    */
   async sendMany(items: readonly SendItem<T>[], options?: WriteOptions & { timeout?: number }): Promise<SendResult[]> {
     if (!Array.isArray(items)) throw invalid(`sendMany takes an array of { body, …options }, not ${describe(items)}`)
+    if (options !== undefined) checkNames(options, ['sync', 'timeout'], 'sendMany')
     const { sync, timeout } = splitSendOptions(options)
     const drafts = items.map((item) => {
       if (typeof item !== 'object' || item === null) {
@@ -252,7 +261,8 @@ export class Queue<T = unknown> implements MessageTarget<T> {
 
   /** Acknowledges several messages of this queue in one commit; where one of the receipts is stale, none of them. */
   async ackMany(messages: readonly Message<T>[], options?: WriteOptions): Promise<void> {
-    if (!Array.isArray(messages)) throw invalid(`ackMany takes an array of messages, not ${describe(messages)}`)
+    checkMessages(messages, Message)
+    if (options !== undefined) checked(options, writeChecks, 'ackMany')
     return this.mailbox.ackAll(messages, options?.sync)
   }
 
@@ -283,8 +293,8 @@ export class Queue<T = unknown> implements MessageTarget<T> {
   }
 
   /** The messages that come next, without taking them. */
-  async peek({ max = 1 }: { max?: number } = {}): Promise<PeekedMessage<T>[]> {
-    receiveChecks.max(max, 'max')
+  async peek(options: { max?: number } = {}): Promise<PeekedMessage<T>[]> {
+    const { max } = peekOptions(options)
     this.engine.checkOpen()
     const { delivery } = this.mailbox
     const found = await peek(delivery.stock, max, delivery.post.clock.now())
@@ -301,7 +311,8 @@ export class Queue<T = unknown> implements MessageTarget<T> {
   }
 
   /** Removes every message, those in flight included, whose receipts are stale then. Returns how many there were. */
-  purge(options?: WriteOptions): Promise<number> {
+  async purge(options?: WriteOptions): Promise<number> {
+    if (options !== undefined) checked(options, writeChecks, 'purge')
     return this.mailbox.purge(options?.sync)
   }
 
@@ -311,9 +322,8 @@ export class Queue<T = unknown> implements MessageTarget<T> {
    * @example
    * await q.redrive({ max: 100 })
    */
-  async redrive({ max = Number.POSITIVE_INFINITY }: { max?: number } = {}): Promise<number> {
-    if (max !== Number.POSITIVE_INFINITY) whole(0, Number.MAX_SAFE_INTEGER, 'messages')(max, 'max')
-    return redriveLetters(this.mailbox.delivery, max)
+  async redrive(options: { max?: number } = {}): Promise<number> {
+    return redriveLetters(this.mailbox.delivery, redriveOptions(options).max)
   }
 
   /** Hands out nothing, to anybody in this process, until `resume`. Sending goes on. */
@@ -351,6 +361,7 @@ export class Queue<T = unknown> implements MessageTarget<T> {
 
   /** Ends a repetition. Says whether there was one of that name. */
   async cancelRepeat(name: string, options?: WriteOptions): Promise<boolean> {
+    if (options !== undefined) checked(options, writeChecks, 'cancelRepeat')
     return this.repetitions.remove(name, options?.sync ?? this.defaultSync)
   }
 
@@ -396,6 +407,29 @@ export class Queue<T = unknown> implements MessageTarget<T> {
   }
 }
 
+/** Refuses what is no list of messages that were received. @internal */
+export function checkMessages(messages: unknown, kind: abstract new (...parts: never[]) => unknown): void {
+  if (!Array.isArray(messages)) throw invalid(`ackMany takes an array of messages, not ${describe(messages)}`)
+  const other = messages.find((message) => !(message instanceof kind))
+  if (other === undefined && !messages.includes(undefined)) return
+  throw invalid(`What is acknowledged is a message that was received, not ${describe(other)}`)
+}
+
+/** The options of `peek`, checked. @internal */
+export function peekOptions(options: { max?: number }): { max: number } {
+  return { max: 1, ...checked(options, peekChecks, 'peek') }
+}
+
+/** The options of `redrive`, checked: one that is undefined would bring back everything. @internal */
+export function redriveOptions(options: { max?: number }): { max: number } {
+  const given = checked(options, redriveChecks, 'redrive')
+  if ('max' in options && options.max === undefined) {
+    throw invalid('Option max of redrive is undefined; leave it out where all dead letters are meant')
+  }
+  return { max: Number.POSITIVE_INFINITY, ...given }
+}
+
+export const writeChecks = { sync: flag }
 const syncChecks = { sync: flag, timeout: milliseconds }
 
 function splitSendOptions(options: (MessageOptions & WriteOptions & { timeout?: number }) | undefined): {

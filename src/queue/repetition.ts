@@ -40,9 +40,10 @@ const anyText = (value: unknown, name: string): unknown => {
   if (typeof value === 'string' && value !== '') return value
   throw invalid(`Option ${name} must be a text, not ${describe(value)}`)
 }
+const LONGEST_EVERY_MS = 2 ** 47
 const everyMs = (value: unknown, name: string): unknown => {
-  if (typeof value === 'number' && value >= 1) return value
-  throw invalid(`Option ${name} must be a number of milliseconds from 1 on, not ${describe(value)}`)
+  if (typeof value === 'number' && value >= 1 && value <= LONGEST_EVERY_MS) return value
+  throw invalid(`Option ${name} must be a number of milliseconds from 1 to 2^47, not ${describe(value)}`)
 }
 
 /** The first time after `after`; undefined where the pattern has none any more. */
@@ -52,10 +53,19 @@ function timeAfter(when: When, after: number): number | undefined {
 }
 
 function cronOf({ cron, timezone }: { cron: string; timezone?: string }): Cron {
+  if (timezone !== undefined) checkZone(timezone)
   try {
     return new Cron(cron, timezone === undefined ? {} : { timezone })
   } catch (error) {
     throw invalid(`'${cron}' is no cron pattern: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+function checkZone(timezone: string): void {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: timezone })
+  } catch {
+    throw invalid(`'${timezone}' is no time zone; take a name such as 'Europe/Berlin' or 'UTC'`)
   }
 }
 
@@ -85,7 +95,10 @@ export class Repetitions {
   /** Makes a repetition, or another one of the same name out of it. */
   async set(name: string, when: When, body: unknown, options: MessageOptions, sync: boolean): Promise<Repetition> {
     const given = checked(when, { cron: anyText, timezone: anyText, every: everyMs }, 'repeat') as When
-    if (!('cron' in given) && !('every' in given)) throw invalid('A repetition needs { cron } or { every }')
+    if ('cron' in given === 'every' in given) {
+      throw invalid('A repetition needs { cron } or { every }, and takes one of them')
+    }
+    if ('timezone' in given && !('cron' in given)) throw invalid('Option timezone of repeat goes with cron')
     const { delivery } = this.mailbox
     const now = delivery.post.clock.now()
     const next = timeAfter(given, now)

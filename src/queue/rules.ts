@@ -149,7 +149,8 @@ const queueChecks: Record<keyof QueueOptions, Check> = { ...ruleChecks, rateLimi
 
 /** The options of `db.queue`, checked. A rule that is given as undefined is taken back. */
 export function checkQueueOptions(options: object, where: string): QueueOptions {
-  return { ...erased(options), ...checked(options, queueChecks, where) } as QueueOptions
+  const given = checked(options, queueChecks, where)
+  return { ...erased(options), ...given } as QueueOptions
 }
 
 /** Limits that were named in order to be taken away. */

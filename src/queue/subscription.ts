@@ -1,4 +1,7 @@
-import { SiltstoneError } from '../bytes/errors.js'
+import { invalid, SiltstoneError } from '../bytes/errors.js'
+import { describe } from '../store/encoding.js'
+import { checkNames } from '../store/option-names.js'
+import { checked, flag } from '../store/options.js'
 import type { WriteOptions } from '../store/write-target.js'
 import type { Opened, Reader } from './dispatcher.js'
 import type { Entry } from './entry.js'
@@ -14,6 +17,17 @@ import type { ConsumeOptions, Worker } from './worker.js'
 
 /** Where to begin in a topic. */
 export type From = 'earliest' | 'latest' | { offset: number } | { time: number }
+
+/** Refuses what names no place of a topic. @internal */
+export function checkPlace(to: unknown): void {
+  if (to === 'earliest' || to === 'latest') return
+  const isObject = typeof to === 'object' && to !== null
+  const { offset, time } = (isObject ? to : {}) as { offset?: unknown; time?: unknown }
+  if (isObject) checkNames(to, ['offset', 'time'], 'seek')
+  if (typeof offset === 'number' && !Number.isNaN(offset) && time === undefined) return
+  if (typeof time === 'number' && !Number.isNaN(time) && offset === undefined) return
+  throw invalid(`A place to seek is 'earliest', 'latest', { offset } or { time }, not ${describe(to)}`)
+}
 
 /** A message of a topic: one of a queue, and where it stands. */
 export class TopicMessage<T = unknown> extends Message<T> {
@@ -150,6 +164,8 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
     this.checkOpen()
     const { delivery, dispatcher } = this.mailbox
     const { log } = this.run
+    if (options !== undefined) checked(options, { sync: flag }, 'seek')
+    checkPlace(to)
     const offset =
       to === 'earliest'
         ? log.first

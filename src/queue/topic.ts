@@ -126,8 +126,9 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   }
 
   /** Appends a message for all subscriptions. Returns its offset. */
-  async publish(body: T, options?: PublishOptions): Promise<{ id: string; offset: number }> {
-    const [published] = await this.publishMany([{ body, ...options }], options)
+  async publish(body: T, options: PublishOptions = {}): Promise<{ id: string; offset: number }> {
+    const { sync, ...rest } = checked(options, publishChecks, 'publish') as PublishOptions
+    const [published] = await this.publishMany([{ body, ...rest }], sync === undefined ? {} : { sync })
     return published!
   }
 
@@ -137,9 +138,15 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
     options?: WriteOptions,
   ): Promise<{ id: string; offset: number }[]> {
     if (!Array.isArray(items)) throw invalid(`publishMany takes an array of { body, …options }, not ${describe(items)}`)
-    const messages = items.map(({ body, ...rest }) => this.encode(body, rest))
+    const { sync = this.post.sync } = checked(options ?? {}, { sync: flag }, 'publishMany') as WriteOptions
+    const messages = items.map((item) => {
+      if (typeof item !== 'object' || item === null) {
+        throw invalid(`publishMany takes items { body, …options }, not ${describe(item)}`)
+      }
+      const { body, ...rest } = item
+      return this.encode(body, rest)
+    })
     if (messages.length === 0) return []
-    const { sync = this.post.sync } = options ?? {}
     let offsets: number[] = []
     await commitChange(this.post.engine, sync, (change) => {
       offsets = this.append(change, messages)
@@ -161,8 +168,8 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   subscribe<R = T>(name: string, options: SubscribeOptions<T, R> = {}): Subscription<R> {
     checkName(name, 'subscription')
     this.post.engine.checkOpen()
-    const given = { ...erased(options), ...checked(options, subscribeChecks, 'subscribe') } as SubscribeOptions<T, R>
-    const { from, delivery, filter, map, ...rules } = given
+    const given = checked(options, subscribeChecks, 'subscribe') as SubscribeOptions<T, R>
+    const { from, delivery, filter, map, ...rules } = { ...erased(options), ...given }
     const full = this.fullName(name)
     const { run } = this
     const mailbox = this.post.subscription(
@@ -195,6 +202,8 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
 
   /** Forgets a subscription and its cursor; one of that name begins anew. Says whether it was there. */
   async unsubscribe(name: string, options?: WriteOptions): Promise<boolean> {
+    if (options !== undefined) checked(options, { sync: flag }, 'unsubscribe')
+    if (typeof name !== 'string' || name === '') throw invalid(`A subscription needs a name, not ${describe(name)}`)
     const full = this.fullName(name)
     const isThere = this.subscriptionNames().includes(name)
     for (const each of [...this.subscriptions]) if (each.name === full) await each.close()

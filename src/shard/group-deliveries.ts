@@ -83,10 +83,11 @@ export abstract class GroupDeliveries<P extends Deliveries> implements Deliverie
   async ack(receipts: readonly Receipt[], options: WriteOptions & { atomic?: boolean }): Promise<void> {
     const parts = new Map<string, Receipt[]>()
     for (const each of receipts as readonly GroupReceipt[]) addTo(parts, this.holderOf(each), each.receipt)
-    if (parts.size > 1 && options.atomic !== false) {
+    const { atomic = true, ...rest } = options
+    if (parts.size > 1 && atomic) {
       throw crossShard('Acknowledging these messages in one commit', [...parts.keys()], 'acknowledged', NOT_ATOMIC)
     }
-    await Promise.all([...parts].map(([name, part]) => this.part(name).ack(part, options)))
+    await Promise.all([...parts].map(([name, part]) => this.part(name).ack(part, rest)))
     if ([...parts.keys()].some((name) => this.mail.isEmptying(name))) this.mail.sweep()
   }
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { invalid } from '../bytes/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { describe } from '../store/encoding.js'
+import { checkNames } from '../store/option-names.js'
 import type { OpenOptions } from '../store/options.js'
 import type { PlacementName } from './placement/placement.js'
 
@@ -44,6 +45,7 @@ export function resolveSpec(given: string | ShardSpec, fs: FileSystem): ShardSpe
   const spec = typeof given === 'string' ? { name: given } : given
   if (typeof spec !== 'object' || spec === null)
     throw invalid(`A shard is a name or { name, weight, path }, not ${describe(given)}`)
+  checkNames(spec, ['name', 'weight', 'path', 'sharded'], 'a shard')
   const { name, path } = spec
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw invalid(`The name of a shard is made of up to 64 letters, digits, '_', '-' and '.', not ${describe(name)}`)

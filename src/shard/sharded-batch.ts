@@ -1,9 +1,12 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import { describe } from '../store/encoding.js'
+import { checkNames } from '../store/option-names.js'
 import type { MailOperation } from './mail.js'
 import type { ShardOperation } from './shard.js'
 import type { MessageHome } from './sharded-message.js'
 import type { ShardedWriteOptions, ShardedWriteTarget } from './sharded-write-target.js'
+
+const WRITE_NAMES = ['sync', 'atomic']
 
 /** A keyspace by its handle or its name. */
 // biome-ignore lint/suspicious/noExplicitAny: a batch mixes keyspaces of any types, and types of functions vary both ways
@@ -40,6 +43,13 @@ export interface BatchContent {
 /** What `put` of a chained batch takes. */
 type PutOptions = { ttl?: number; keyspace?: ShardedKeyspaceReference }
 
+const OPERATIONS: Record<string, readonly string[] | undefined> = Object.assign(Object.create(null), {
+  put: ['type', 'key', 'value', 'ttl', 'keyspace'],
+  del: ['type', 'key', 'keyspace'],
+  send: ['type', 'queue', 'body', 'options', 'keyspace'],
+  ack: ['type', 'message', 'keyspace'],
+})
+
 /** An array of operations as the shards take it. */
 export function batchOperations<K, V>(
   keyspace: ShardedWriteTarget<K, V>,
@@ -50,6 +60,8 @@ export function batchOperations<K, V>(
   for (const [i, given] of operations.entries()) {
     const operation = given as ShardedBatchOperation<unknown, unknown>
     const target = keyspace.family.resolve(operation?.keyspace ?? keyspace)
+    const known = OPERATIONS[operation?.type]
+    if (known !== undefined) checkNames(operation, known, `a ${operation.type} of a batch`)
     if (operation?.type === 'put') content.keys.push(target.putOperation(operation.key, operation.value, operation.ttl))
     else if (operation?.type === 'del') content.keys.push(target.deleteOperation(operation.key))
     else if (operation?.type === 'send')
@@ -100,6 +112,7 @@ export class ShardedBatch<K, V> {
   put(key: unknown, value: unknown, options: PutOptions & { keyspace: ShardedKeyspaceReference }): this
   put(key: unknown, value: unknown, options: PutOptions = {}): this {
     this.checkUnwritten()
+    checkNames(options, ['keyspace', 'ttl'], 'put of a batch')
     const operation = this.target(options.keyspace).putOperation(key, value, options.ttl)
     // Bytes given to a chained batch may change before it is written.
     const owned = typeof operation.value === 'string' ? operation.value : operation.value.slice()
@@ -112,6 +125,7 @@ export class ShardedBatch<K, V> {
   del(key: unknown, options: { keyspace: ShardedKeyspaceReference }): this
   del(key: unknown, options: { keyspace?: ShardedKeyspaceReference } = {}): this {
     this.checkUnwritten()
+    checkNames(options, ['keyspace'], 'del of a batch')
     const operation = this.target(options.keyspace).deleteOperation(key)
     this.content.keys.push({ ...operation, key: operation.key.slice() })
     return this
@@ -148,6 +162,7 @@ export class ShardedBatch<K, V> {
   /** Commits the batch. */
   async write(options?: ShardedWriteOptions): Promise<void> {
     this.checkUnwritten()
+    if (options !== undefined) checkNames(options, WRITE_NAMES, 'write of a batch')
     this.written = true
     try {
       await this.keyspace.commit(this.content.keys, options, this.content.mail)
@@ -161,6 +176,7 @@ export class ShardedBatch<K, V> {
   /** The same on this thread. */
   writeSync(options?: ShardedWriteOptions): void {
     this.checkUnwritten()
+    if (options !== undefined) checkNames(options, WRITE_NAMES, 'write of a batch')
     this.keyspace.commitSync(this.content.keys, options, this.content.mail)
     this.written = true
   }

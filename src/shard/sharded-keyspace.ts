@@ -1,8 +1,11 @@
+import type { Clock } from '../bytes/clock.js'
 import { invalid } from '../bytes/errors.js'
 import { isEmptyRange, type RangeOptions, resolveRange } from '../store/bounds.js'
 import { describe, type EncodingOption } from '../store/encoding.js'
 import type { PutOptions } from '../store/keyspace.js'
 import { checkSizes, expiryOf } from '../store/operations.js'
+import { checkNames, PUT_NAMES, WRITE_NAMES } from '../store/option-names.js'
+import { checkClearOptions } from '../store/options.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { type Codec, codecOf, keyBytesOf } from './codec.js'
 import type { MailOperation } from './mail.js'
@@ -11,6 +14,8 @@ import type { ShardGroup } from './shard-group.js'
 import { batchOperations, ShardedBatch, type ShardedBatchOperation } from './sharded-batch.js'
 import { ShardedReader } from './sharded-reader.js'
 import type { ShardedFamily, ShardedWriteOptions, ShardedWriteTarget } from './sharded-write-target.js'
+
+const BATCH_NAMES = [...WRITE_NAMES, 'atomic']
 
 /** What `as` takes. */
 interface Encodings<K, V> {
@@ -40,7 +45,9 @@ export class ShardedKeyspace<K = string, V = string> extends ShardedReader<K, V>
   }
 
   /** The same keyspace with other encodings; those left out stay what they are. */
-  as<K2 = K, V2 = V>({ keyEncoding, valueEncoding }: Encodings<K2, V2>): ShardedKeyspace<K2, V2> {
+  as<K2 = K, V2 = V>(encodings: Encodings<K2, V2>): ShardedKeyspace<K2, V2> {
+    checkNames(encodings, ['keyEncoding', 'valueEncoding'], 'as')
+    const { keyEncoding, valueEncoding } = encodings
     return new ShardedKeyspace(
       this.group,
       this.space,
@@ -57,21 +64,25 @@ export class ShardedKeyspace<K = string, V = string> extends ShardedReader<K, V>
    * await store.put('session:1', 'ada', { ttl: 60_000, sync: true })
    */
   async put(key: K, value: V, options?: PutOptions): Promise<void> {
+    if (options !== undefined) checkNames(options, PUT_NAMES, 'put')
     await this.commit([this.putOperation(key, value, options?.ttl)], options)
   }
 
   /** The same on this thread. */
   putSync(key: K, value: V, options?: PutOptions): void {
+    if (options !== undefined) checkNames(options, PUT_NAMES, 'put')
     this.commitSync([this.putOperation(key, value, options?.ttl)], options)
   }
 
   /** Removes a key. */
   async del(key: K, options?: WriteOptions): Promise<void> {
+    if (options !== undefined) checkNames(options, WRITE_NAMES, 'del')
     await this.commit([this.deleteOperation(key)], options)
   }
 
   /** The same on this thread. */
   delSync(key: K, options?: WriteOptions): void {
+    if (options !== undefined) checkNames(options, WRITE_NAMES, 'del')
     this.commitSync([this.deleteOperation(key)], options)
   }
 
@@ -80,12 +91,14 @@ export class ShardedKeyspace<K = string, V = string> extends ShardedReader<K, V>
    * repeat it.
    */
   async clear(options: RangeOptions<K> & WriteOptions = {}): Promise<void> {
+    checkClearOptions(options)
     const operations = this.clearOperations(options)
     await this.commit(operations, options.sync === undefined ? undefined : { sync: options.sync })
   }
 
   /** The same on this thread. */
   clearSync(options: RangeOptions<K> & WriteOptions = {}): void {
+    checkClearOptions(options)
     const operations = this.clearOperations(options)
     this.commitSync(operations, options.sync === undefined ? undefined : { sync: options.sync })
   }
@@ -111,6 +124,7 @@ export class ShardedKeyspace<K = string, V = string> extends ShardedReader<K, V>
   /** The same on this thread. */
   batchSync(operations: readonly ShardedBatchOperation<K, V>[], options?: ShardedWriteOptions): void {
     this.group.checkOpen()
+    if (options !== undefined) checkNames(options, BATCH_NAMES, 'batch')
     const { keys, mail } = batchOperations(this, operations)
     this.commitSync(keys, options, mail)
   }
@@ -120,6 +134,7 @@ export class ShardedKeyspace<K = string, V = string> extends ShardedReader<K, V>
     options: ShardedWriteOptions | undefined,
   ): Promise<void> {
     this.group.checkOpen()
+    if (options !== undefined) checkNames(options, BATCH_NAMES, 'batch')
     const { keys, mail } = batchOperations(this, operations)
     await this.commit(keys, options, mail)
   }
@@ -166,6 +181,11 @@ export class ShardedKeyspace<K = string, V = string> extends ShardedReader<K, V>
     const range = resolveRange(this.keyCodec.encoding, options)
     if (isEmptyRange(range)) return []
     return [{ type: 'clear', space: this.space, key: range.start, end: range.end }]
+  }
+
+  /** @internal */
+  get clock(): Clock {
+    return this.family.clock
   }
 
   protected get home(): object {

@@ -1,5 +1,8 @@
-import type { LogEntry, LogStats, ReadLogOptions } from '../queue/durable-log.js'
+import { invalid } from '../bytes/errors.js'
+import { type LogEntry, type LogStats, type ReadLogOptions, readLogOptions, trimOptions } from '../queue/durable-log.js'
+import { describe } from '../store/encoding.js'
 import { keepAlive } from '../store/keep-alive.js'
+import { checkNames } from '../store/option-names.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { nextCall } from './group-wait.js'
 import type { LogPart } from './mail.js'
@@ -36,12 +39,14 @@ export class ShardedLog {
 
   /** Appends several in one commit: all of them or none. */
   async appendMany(bodies: readonly (Uint8Array | string)[], options: WriteOptions = {}): Promise<number[]> {
+    if (!Array.isArray(bodies)) throw invalid(`appendMany takes an array of bytes, not ${describe(bodies)}`)
+    checkNames(options, ['sync'], 'append')
     return this.part.appendMany(bodies, { sync: this.home.sync, ...options })
   }
 
   /** Walks over the log from an offset or a time on. */
   async *read(options: ReadLogOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
-    const { limit = Number.POSITIVE_INFINITY, follow = false, signal, from = 0 } = options
+    const { limit = Number.POSITIVE_INFINITY, follow = false, signal, from = 0 } = readLogOptions(options)
     let left = limit
     let place: ReadLogOptions['from'] = from === 'latest' ? this.part.stats().next : from
     while (left > 0) {
@@ -60,8 +65,8 @@ export class ShardedLog {
   }
 
   /** Everything before an offset is not needed any more. */
-  trim(options: { before: number } & WriteOptions): Promise<void> {
-    return this.part.trim(options)
+  async trim(options: { before: number } & WriteOptions): Promise<void> {
+    return this.part.trim(trimOptions(options))
   }
 
   /** Its figures now. */

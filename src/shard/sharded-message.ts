@@ -2,6 +2,7 @@ import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { NackOptions } from '../queue/mailbox.js'
 import type { DeadLetter } from '../queue/message-format.js'
 import { describe } from '../store/encoding.js'
+import { checkNames } from '../store/option-names.js'
 import type { WriteOptions } from '../store/write-target.js'
 import type { Deliveries, HandedMessage, MailOperation, Receipt } from './mail.js'
 
@@ -69,12 +70,14 @@ export class ShardedMessage<T = unknown> {
 
   /** It is done with: resolved, it will not be handed out again. */
   async ack(options: WriteOptions = {}): Promise<void> {
+    checkNames(options, ['sync'], 'ack')
     await this.source.ack([this.receipt], options)
     this.settled = true
   }
 
   /** It could not be handled: it is tried again after the delay, or dies when it was tried `maxAttempts` times. */
   async nack(options: NackOptions = {}): Promise<void> {
+    checkNames(options, ['delay', 'reason', 'sync'], 'nack')
     await this.source.nack(this.receipt, options)
     this.settled = true
   }

@@ -1,13 +1,23 @@
 import type { Clock } from '../bytes/clock.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { Handler } from '../queue/handler-loop.js'
-import { type PeekedMessage, type QueueStats, type ReceiveOptions, type SendItem, waitOptions } from '../queue/queue.js'
+import {
+  consumeOptions,
+  type PeekedMessage,
+  peekOptions,
+  type QueueStats,
+  type ReceiveOptions,
+  redriveOptions,
+  type SendItem,
+  waitOptions,
+} from '../queue/queue.js'
 import { RateLimiter } from '../queue/rate-limiter.js'
 import type { QueueOptions, Rules } from '../queue/rules.js'
 import type { ConsumeOptions } from '../queue/worker.js'
 import type { MessageOptions } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
 import { keepAlive } from '../store/keep-alive.js'
+import { checkNames, requireObject } from '../store/option-names.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { nextCall } from './group-wait.js'
 import type { Deliveries, HandedMessage, MailOperation, QueuePart, SentMessage } from './mail.js'
@@ -82,6 +92,7 @@ export class ShardedQueue<T = unknown> {
 
   /** Sends a message to the shard of its group. */
   async send(body: T, options: ShardedSendOptions = {}): Promise<SentMessage> {
+    requireObject(options, 'send')
     const { sync, timeout, ...message } = options
     const rest = { ...(sync === undefined ? {} : { sync }), ...(timeout === undefined ? {} : { timeout }) }
     const [sent] = await this.sendMany([{ body, ...message }], rest)
@@ -94,6 +105,12 @@ export class ShardedQueue<T = unknown> {
     options: WriteOptions & { timeout?: number; atomic?: boolean } = {},
   ): Promise<SentMessage[]> {
     if (!Array.isArray(items)) throw invalid(`sendMany takes an array of { body, …options }, not ${describe(items)}`)
+    checkNames(options, ['sync', 'timeout', 'atomic'], 'sendMany')
+    for (const item of items) {
+      if (typeof item !== 'object' || item === null) {
+        throw invalid(`sendMany takes items { body, …options }, not ${describe(item)}`)
+      }
+    }
     if (items.length === 0) return []
     await this.slowDown(items.length)
     return this.part.sendMany(items, { sync: this.home.sync, ...options })
@@ -118,7 +135,7 @@ export class ShardedQueue<T = unknown> {
       receive: (wait: ReceiveOptions) => this.receive(wait),
       release: (message: ShardedMessage<T>) => this.part.release([message.receipt]),
     }
-    return new ShardedWorker(source, handler, options, this.home.clock, this.rules.visibilityTimeout)
+    return new ShardedWorker(source, handler, consumeOptions(options), this.home.clock, this.rules.visibilityTimeout)
   }
 
   /** Acknowledges several messages in one commit; those of several shards only with `{ atomic: false }`. */
@@ -126,6 +143,7 @@ export class ShardedQueue<T = unknown> {
     messages: readonly ShardedMessage<T>[],
     options: WriteOptions & { atomic?: boolean } = {},
   ): Promise<void> {
+    checkNames(options, ['sync', 'atomic'], 'ackMany')
     const receipts = receiptsOf(messages, this.part, this.home.group, this.name)
     await this.part.ack(receipts, { sync: this.home.sync, ...options })
     for (const message of messages) message.settle()
@@ -137,18 +155,19 @@ export class ShardedQueue<T = unknown> {
   }
 
   /** Messages that come next on their shards, without taking them. */
-  async peek({ max = 1 }: { max?: number } = {}): Promise<PeekedMessage<T>[]> {
-    return (await this.part.peek(max)) as PeekedMessage<T>[]
+  async peek(options: { max?: number } = {}): Promise<PeekedMessage<T>[]> {
+    return (await this.part.peek(peekOptions(options).max)) as PeekedMessage<T>[]
   }
 
   /** Removes every message. Returns how many there were. */
-  purge(options: WriteOptions = {}): Promise<number> {
+  async purge(options: WriteOptions = {}): Promise<number> {
+    checkNames(options, ['sync'], 'purge')
     return this.part.purge(options)
   }
 
   /** Brings back what died in this queue, on the shard where it died. Returns how many that were. */
-  redrive({ max = Number.POSITIVE_INFINITY }: { max?: number } = {}): Promise<number> {
-    return this.part.redrive(max)
+  async redrive(options: { max?: number } = {}): Promise<number> {
+    return this.part.redrive(redriveOptions(options).max)
   }
 
   /** Hands out nothing until `resume`. Sending goes on. */

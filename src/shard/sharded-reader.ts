@@ -1,6 +1,8 @@
+import type { Clock } from '../bytes/clock.js'
 import { invalid } from '../bytes/errors.js'
 import { type RangeOptions, resolveRange } from '../store/bounds.js'
-import { describe } from '../store/encoding.js'
+import { describe, namingKey } from '../store/encoding.js'
+import { checkNames, READ_NAMES, SCAN_NAMES } from '../store/option-names.js'
 import { type ScanOptions, scanLimit } from '../store/scan.js'
 import { type Codec, keyBytesOf } from './codec.js'
 import type { Row, ShardReads } from './shard.js'
@@ -34,6 +36,8 @@ export abstract class ShardedReader<K, V> {
     this.valueCodec = valueCodec
   }
 
+  /** What says when entries expire. @internal */
+  protected abstract readonly clock: Clock
   /** Whose shards these are. @internal */
   protected abstract readonly home: object
   /** Where a read without a snapshot of its own reads. @internal */
@@ -48,12 +52,12 @@ export abstract class ShardedReader<K, V> {
    * const value = await store.get('user:1')
    */
   async get(key: K, options?: ShardedReadOptions): Promise<V | undefined> {
-    return this.decoded(await this.readsOf(options).get(this.space, keyBytesOf(this.keyCodec, key)))
+    return this.decoded(key, await this.readsOf(options).get(this.space, keyBytesOf(this.keyCodec, key)))
   }
 
   /** The same on this thread. */
   getSync(key: K, options?: ShardedReadOptions): V | undefined {
-    return this.decoded(this.readsOf(options).getSync(this.space, keyBytesOf(this.keyCodec, key)))
+    return this.decoded(key, this.readsOf(options).getSync(this.space, keyBytesOf(this.keyCodec, key)))
   }
 
   /** Whether a key is there. */
@@ -69,13 +73,13 @@ export abstract class ShardedReader<K, V> {
   /** The values of many keys, in their order, all as of one moment; shards are asked side by side. */
   async getMany(keys: readonly K[], options?: ShardedReadOptions): Promise<(V | undefined)[]> {
     const found = await this.readsOf(options).getMany(this.space, this.keysOf(keys))
-    return found.map((bytes) => this.decoded(bytes))
+    return found.map((bytes, i) => this.decoded(keys[i]!, bytes))
   }
 
   /** The same on this thread. */
   getManySync(keys: readonly K[], options?: ShardedReadOptions): (V | undefined)[] {
     const found = this.readsOf(options).getManySync(this.space, this.keysOf(keys))
-    return found.map((bytes) => this.decoded(bytes))
+    return found.map((bytes, i) => this.decoded(keys[i]!, bytes))
   }
 
   /** Which of many keys are there, in their order, all as of one moment. */
@@ -90,29 +94,31 @@ export abstract class ShardedReader<K, V> {
 
   /** Walks over keys and values of all shards in key order. */
   entries(options: ScanOptions<K> & ShardedReadOptions = {}): ShardedScan<K, [K, V]> {
-    const { keyCodec, valueCodec } = this
-    return this.scan(options, false, (row) => [keyCodec.decode(row.key), valueCodec.decode(row.value)])
+    checkNames(options, SCAN_NAMES, 'entries')
+    return this.scan(options, false, (row) => [this.readKey(row), this.readValue(row)])
   }
 
   /** Walks over keys. */
   keys(options: ScanOptions<K> & ShardedReadOptions = {}): ShardedScan<K, K> {
-    const { keyCodec } = this
-    return this.scan(options, true, (row) => keyCodec.decode(row.key))
+    checkNames(options, SCAN_NAMES, 'keys')
+    return this.scan(options, true, (row) => this.readKey(row))
   }
 
   /** Walks over values, in the order of their keys. */
   values(options: ScanOptions<K> & ShardedReadOptions = {}): ShardedScan<K, V> {
-    const { valueCodec } = this
-    return this.scan(options, false, (row) => valueCodec.decode(row.value))
+    checkNames(options, SCAN_NAMES, 'values')
+    return this.scan(options, false, (row) => this.readValue(row))
   }
 
   /** How many keys a range holds; every one of them is visited. */
   async count(options: RangeOptions<K> & ShardedReadOptions = {}): Promise<number> {
+    checkNames(options, SCAN_NAMES, 'count')
     return this.scan(options, true, () => undefined).count()
   }
 
   /** The same on this thread. */
   countSync(options: RangeOptions<K> & ShardedReadOptions = {}): number {
+    checkNames(options, SCAN_NAMES, 'count')
     return this.scan(options, true, () => undefined).countSync()
   }
 
@@ -125,14 +131,21 @@ export abstract class ShardedReader<K, V> {
     if (typeof reverse !== 'boolean') throw invalid(`Option reverse must be true or false, not ${describe(reverse)}`)
     const range = resolveRange(this.keyCodec.encoding, options)
     const query = { range, reverse, limit: scanLimit(options.limit), keysOnly }
-    const rows = this.readsOf(options).scan(this.space, query)
-    const reading = { signal, encodeKey: (key: K) => keyBytesOf(this.keyCodec, key), read }
+    if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+      throw invalid(`Option signal must be an AbortSignal, not ${describe(signal)}`)
+    }
+    const rows = this.readsAt(options.snapshot).scan(this.space, query)
+    const reading = { signal, clock: this.clock, encodeKey: (key: K) => keyBytesOf(this.keyCodec, key), read }
     return new ShardedScan(rows, reading, () => this.checkOpen())
   }
 
   private readsOf(options: ShardedReadOptions | undefined): ShardReads {
+    if (options !== undefined) checkNames(options, READ_NAMES, 'a read')
+    return this.readsAt(options?.snapshot)
+  }
+
+  private readsAt(snapshot: ShardedReadPoint | undefined): ShardReads {
     this.checkOpen()
-    const snapshot = options?.snapshot
     if (snapshot === undefined) return this.reads()
     if (typeof snapshot?.readsFor !== 'function') {
       throw invalid(`Option snapshot must be what store.snapshot() returned, not ${describe(snapshot)}`)
@@ -145,7 +158,28 @@ export abstract class ShardedReader<K, V> {
     return keys.map((key) => keyBytesOf(this.keyCodec, key))
   }
 
-  private decoded(bytes: Uint8Array | undefined): V | undefined {
-    return bytes === undefined ? undefined : this.valueCodec.decode(bytes)
+  private decoded(key: K, bytes: Uint8Array | undefined): V | undefined {
+    if (bytes === undefined) return undefined
+    try {
+      return this.valueCodec.decode(bytes)
+    } catch (error) {
+      throw namingKey(error, 'value', this.space, keyBytesOf(this.keyCodec, key))
+    }
+  }
+
+  private readKey(row: Row): K {
+    try {
+      return this.keyCodec.decode(row.key)
+    } catch (error) {
+      throw namingKey(error, 'key', this.space, row.key)
+    }
+  }
+
+  private readValue(row: Row): V {
+    try {
+      return this.valueCodec.decode(row.value)
+    } catch (error) {
+      throw namingKey(error, 'value', this.space, row.key)
+    }
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../bytes/clock.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import { describe } from '../store/encoding.js'
 import type { Row, ShardScan } from './shard.js'
@@ -9,6 +10,8 @@ const LARGEST_SLICE = 1024
 /** What a scan does with what it finds. */
 export interface ScanReading<K, T> {
   readonly signal: AbortSignal | undefined
+  /** What says when an entry that was fetched ahead has expired. */
+  readonly clock: Clock
   encodeKey(key: K): Uint8Array
   read(row: Row): T
 }
@@ -43,16 +46,33 @@ export class ShardedScan<K, T> implements Iterable<T>, AsyncIterable<T> {
   async nextMany(count: number): Promise<T[]> {
     checkCount(count)
     this.checkOpen()
-    const rows = await this.rows.nextMany(count)
-    this.checkOpen()
-    return rows.map(this.reading.read)
+    const live: Row[] = []
+    for (;;) {
+      const asked = count - live.length
+      const rows = await this.rows.nextMany(asked)
+      this.checkOpen()
+      for (const row of rows) if (!this.isPast(row)) live.push(row)
+      // Fewer than were asked for are the last ones.
+      if (live.length === count || rows.length < asked) return live.map(this.reading.read)
+    }
   }
 
   /** The same on this thread. */
   nextManySync(count: number): T[] {
     checkCount(count)
     this.checkOpen()
-    return this.rows.nextManySync(count).map(this.reading.read)
+    const live: Row[] = []
+    for (;;) {
+      const asked = count - live.length
+      const rows = this.rows.nextManySync(asked)
+      for (const row of rows) if (!this.isPast(row)) live.push(row)
+      if (live.length === count || rows.length < asked) return live.map(this.reading.read)
+    }
+  }
+
+  /** Shards are read in slices ahead of whoever takes the entries: an expired key is gone for running scans, too. */
+  private isPast({ expiresAt }: Row): boolean {
+    return expiresAt !== 0 && expiresAt <= this.reading.clock.now()
   }
 
   /** Everything that is left, and the end of the scan. */
@@ -116,9 +136,13 @@ export class ShardedScan<K, T> implements Iterable<T>, AsyncIterable<T> {
     if (this.closed) return
     try {
       for (let size = FIRST_SLICE; ; size = Math.min(size * 2, LARGEST_SLICE)) {
-        const slice = this.nextManySync(size)
-        for (const each of slice) yield each
-        if (slice.length < size) return
+        this.checkOpen()
+        const rows = this.rows.nextManySync(size)
+        for (const row of rows) {
+          this.checkOpen()
+          if (!this.isPast(row)) yield this.reading.read(row)
+        }
+        if (rows.length < size) return
       }
     } finally {
       this.close()
@@ -129,9 +153,13 @@ export class ShardedScan<K, T> implements Iterable<T>, AsyncIterable<T> {
     if (this.closed) return
     try {
       for (let size = FIRST_SLICE; ; size = Math.min(size * 2, LARGEST_SLICE)) {
-        const slice = await this.nextMany(size)
-        for (const each of slice) yield each
-        if (slice.length < size) return
+        this.checkOpen()
+        const rows = await this.rows.nextMany(size)
+        for (const row of rows) {
+          this.checkOpen()
+          if (!this.isPast(row)) yield this.reading.read(row)
+        }
+        if (rows.length < size) return
       }
     } finally {
       this.close()

@@ -1,4 +1,6 @@
+import type { Clock } from '../bytes/clock.js'
 import { invalid } from '../bytes/errors.js'
+import { describe } from '../store/encoding.js'
 import { notOpen } from '../store/reader.js'
 import type { Codec } from './codec.js'
 import type { ShardPoint, ShardReads } from './shard.js'
@@ -41,15 +43,26 @@ export class ShardedSnapshot<K = string, V = string> extends ShardedReader<K, V>
   private readonly moment: Moment
 
   /** @internal Snapshots come from `store.snapshot()`. */
-  constructor(group: ShardGroup, space: string, keyCodec: Codec<K>, valueCodec: Codec<V>, moment = new Moment(group)) {
+  constructor(
+    group: ShardGroup,
+    space: string,
+    keyCodec: Codec<K>,
+    valueCodec: Codec<V>,
+    protected readonly clock: Clock,
+    moment = new Moment(group),
+  ) {
     super(space, keyCodec, valueCodec)
     this.moment = moment
   }
 
   /** Another keyspace at the same moment. */
   keyspace<K2, V2>(keyspace: ShardedReader<K2, V2> & { readonly group: ShardGroup }): ShardedSnapshot<K2, V2> {
+    if (keyspace?.group === undefined) {
+      throw invalid(`A snapshot takes what store.keyspace() returned, not ${describe(keyspace)}`)
+    }
     this.moment.readsFor(keyspace.group)
-    return new ShardedSnapshot(keyspace.group, keyspace.space, keyspace.keyCodec, keyspace.valueCodec, this.moment)
+    const { group, space, keyCodec, valueCodec } = keyspace
+    return new ShardedSnapshot(group, space, keyCodec, valueCodec, this.clock, this.moment)
   }
 
   /** Lets go of what only this snapshot still sees; twice is once. Views of other keyspaces end with it. */

@@ -8,7 +8,18 @@ import type { CheckpointReport } from '../store/checkpoint.js'
 import { describe, type EncodingOption } from '../store/encoding.js'
 import { checkName } from '../store/name.js'
 import { locate } from '../store/open-engine.js'
-import { type KeyspaceOptions, resolveKeyspaceOptions, resolveOpenOptions } from '../store/options.js'
+import { checkNames, RANGE_NAMES } from '../store/option-names.js'
+import {
+  checked,
+  fileSystem,
+  flag,
+  handler,
+  type KeyspaceOptions,
+  OPEN_NAMES,
+  resolveCompactOptions,
+  resolveKeyspaceOptions,
+  resolveOpenOptions,
+} from '../store/options.js'
 import type { TransactionOptions } from '../store/transact.js'
 import type { VerifyReport } from '../store/verify/verification.js'
 import { type Balance, balanceOf } from './balance.js'
@@ -47,6 +58,11 @@ export interface ShardedCapabilities {
   /** Opening with `readOnly`: open one shard with `open()` to look into it. */
   readonly readOnly: false
 }
+
+const OPEN_SHARDED_NAMES = [
+  ...['shards', 'placement', 'vnodes', 'splits', 'threads', 'moveBytesPerSecond'],
+  ...OPEN_NAMES,
+]
 
 const CAPABILITIES: ShardedCapabilities = Object.freeze({
   atomic: 'shard',
@@ -169,7 +185,7 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
     shard: string | ShardSpec,
     options: RebalanceOptions & { weight?: number } = {},
   ): Promise<RebalancePlan> {
-    const { weight: inOptions, ...rest } = options
+    const { weight: inOptions, ...rest } = rebalanceOptions(options, 'addShard')
     const spec = resolveSpec(shard, this.fs)
     const weight = spec.weight ?? inOptions
     const change = (placement: Placement): void => placement.add(spec.name, weight === undefined ? {} : { weight })
@@ -179,12 +195,13 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
   /** Moves all keys of a shard to the others and destroys it. */
   async removeShard(name: string, options: RebalanceOptions = {}): Promise<RebalancePlan> {
     const change = (placement: Placement): void => placement.remove(name)
-    return this.parts.rebalancer.rebalance({ change, leaving: name }, options)
+    return this.parts.rebalancer.rebalance({ change, leaving: name }, rebalanceOptions(options, 'removeShard'))
   }
 
   /** Gives a shard another weight. */
   async reweight(name: string, weight: number, options: RebalanceOptions = {}): Promise<RebalancePlan> {
-    return this.parts.rebalancer.rebalance({ change: (placement) => placement.reweight(name, weight) }, options)
+    const change = (placement: Placement): void => placement.reweight(name, weight)
+    return this.parts.rebalancer.rebalance({ change }, rebalanceOptions(options, 'reweight'))
   }
 
   /**
@@ -197,10 +214,11 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
     options: RebalanceOptions = {},
   ): Promise<RebalancePlan> {
     const slots = typeof slot === 'number' ? [slot] : slot
+    if (!Array.isArray(slots)) throw invalid(`moveSlot takes a slot or an array of them, not ${describe(slot)}`)
     const change = (placement: Placement): void => {
       for (const each of slots) slotsOf(placement).moveSlot(each, shard)
     }
-    return this.parts.rebalancer.rebalance({ change }, options)
+    return this.parts.rebalancer.rebalance({ change }, rebalanceOptions(options, 'moveSlot'))
   }
 
   /** With placement 'slots': the slot of a key. */
@@ -215,19 +233,21 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
       if (!(each instanceof Directory)) throw wrongPlacement('assign', 'directory', each)
       each.assign(prefix, shard)
     }
-    return this.parts.rebalancer.rebalance({ change }, options)
+    return this.parts.rebalancer.rebalance({ change }, rebalanceOptions(options, 'assign'))
   }
 
   /** With placement 'range': cuts a range at a key; a shard gets what lies at or above it. */
   async split(at: K, shard: string, options: RebalanceOptions = {}): Promise<RebalancePlan> {
     const { key } = this.deleteOperation(at)
-    return this.parts.rebalancer.rebalance({ change: (each) => rangeOf(each).split(key, shard) }, options)
+    const change = (each: Placement): void => rangeOf(each).split(key, shard)
+    return this.parts.rebalancer.rebalance({ change }, rebalanceOptions(options, 'split'))
   }
 
   /** With placement 'range': takes a split away; the range below takes over what lies above it. */
   async merge(at: K, options: RebalanceOptions = {}): Promise<RebalancePlan> {
     const { key } = this.deleteOperation(at)
-    return this.parts.rebalancer.rebalance({ change: (each) => rangeOf(each).merge(key) }, options)
+    const change = (each: Placement): void => rangeOf(each).merge(key)
+    return this.parts.rebalancer.rebalance({ change }, rebalanceOptions(options, 'merge'))
   }
 
   // The surface of a store.
@@ -309,7 +329,7 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
 
   /** Fixes the present moment, over all shards and keyspaces. Close it, or what is deleted later keeps its space. */
   snapshot(): ShardedSnapshot<K, V> {
-    return new ShardedSnapshot(this.group, '', this.keyCodec, this.valueCodec)
+    return new ShardedSnapshot(this.group, '', this.keyCodec, this.valueCodec, this.clock)
   }
 
   /**
@@ -377,8 +397,9 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
   }
 
   /** Merges tables now instead of when they are due, on every shard. */
-  compact(options: { kind?: 'minor' | 'major' } = {}): Promise<void> {
-    return this.group.compact(options.kind ?? 'major')
+  async compact(options: { kind?: 'minor' | 'major' } = {}): Promise<void> {
+    checkNames(options, ['kind'], 'compact')
+    return this.group.compact(resolveCompactOptions(options).kind ?? 'major')
   }
 
   /** Resolves when no flush, no compaction and no rebalance is under way or due. Throws what stopped a rebalance. */
@@ -388,7 +409,8 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
   }
 
   /** How many bytes a range takes on disk, roughly, on all shards. */
-  approximateSize(options: RangeOptions<K> = {}): Promise<number> {
+  async approximateSize(options: RangeOptions<K> = {}): Promise<number> {
+    checkNames(options, RANGE_NAMES, 'approximateSize')
     return this.group.approximateSize('', resolveRange(this.keyCodec.encoding, options))
   }
 
@@ -407,6 +429,18 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
     if (keyspace instanceof ShardedKeyspace) throw invalid(`Keyspace '${keyspace.name}' belongs to another store`)
     throw invalid(`Option keyspace must be a name or what store.keyspace() returned, not ${describe(keyspace)}`)
   }
+}
+
+const rebalanceChecks = {
+  onProgress: handler,
+  dryRun: flag,
+  weight: (value: unknown): unknown => value,
+}
+
+/** The options of what moves keys, checked; `weight` is for `addShard`, which checks it with the shard's own. */
+function rebalanceOptions<O extends RebalanceOptions>(options: O, where: string): O {
+  const { weight, ...others } = rebalanceChecks
+  return checked(options, where === 'addShard' ? { ...others, weight } : others, where) as O
 }
 
 function slotsOf(placement: Placement): Slots {
@@ -434,6 +468,7 @@ export async function openSharded<K = string, V = string>(
   path: string,
   options: ShardedOptions<K, V> = {},
 ): Promise<ShardedStore<K, V>> {
+  checkNames(options, OPEN_SHARDED_NAMES, 'openSharded')
   const {
     shards,
     placement,
@@ -481,6 +516,7 @@ export async function openSharded<K = string, V = string>(
 
 /** Removes a sharded store and nothing else. An open one is refused with `SILT_LOCKED`. */
 export async function destroySharded(path: string, options: { fs?: FileSystem } = {}): Promise<void> {
-  const { fs, directory } = locate(path, options.fs)
+  const given = checked(options, { fs: fileSystem }, 'destroySharded') as { fs?: FileSystem }
+  const { fs, directory } = locate(path, given.fs)
   if (fs.statusSync(`${directory}/${OWNERSHIP_FOLDER}`) !== undefined) await destroyPlace(fs, directory)
 }

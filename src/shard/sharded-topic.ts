@@ -1,10 +1,12 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { Handler } from '../queue/handler-loop.js'
-import type { ReceiveOptions } from '../queue/queue.js'
+import { consumeOptions, type ReceiveOptions, waitOptions } from '../queue/queue.js'
+import { checkPlace } from '../queue/subscription.js'
 import type { PublishOptions, SubscribeOptions } from '../queue/topic.js'
 import type { ConsumeOptions } from '../queue/worker.js'
 import { describe } from '../store/encoding.js'
 import { checkName } from '../store/name.js'
+import { checkNames, requireObject } from '../store/option-names.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { noOffsets } from './group-subscription.js'
 import type { HandedMessage, MailOperation, RunFigures, SubscriptionPart, TopicPart } from './mail.js'
@@ -48,6 +50,7 @@ export class ShardedTopic<T = unknown> {
 
   /** Appends a message on the shard of its key, or of the topic's name where it has none. */
   async publish(body: T, options: PublishOptions = {}): Promise<{ id: string; offset: number }> {
+    requireObject(options, 'publish')
     const { sync, ...message } = options
     const [published] = await this.publishMany([{ body, ...message }], sync === undefined ? {} : { sync })
     return published!
@@ -59,6 +62,12 @@ export class ShardedTopic<T = unknown> {
     options: WriteOptions & { atomic?: boolean } = {},
   ): Promise<{ id: string; offset: number }[]> {
     if (!Array.isArray(items)) throw invalid(`publishMany takes an array of { body, …options }, not ${describe(items)}`)
+    checkNames(options, ['sync', 'atomic'], 'publishMany')
+    for (const item of items) {
+      if (typeof item !== 'object' || item === null) {
+        throw invalid(`publishMany takes items { body, …options }, not ${describe(item)}`)
+      }
+    }
     if (items.length === 0) return []
     return this.part.publishMany(items, { sync: this.home.sync, ...options })
   }
@@ -66,6 +75,7 @@ export class ShardedTopic<T = unknown> {
   /** A durable subscription, with a cursor on every shard. */
   subscribe<R = T>(name: string, options: ShardedSubscribeOptions<T, R> = {}): ShardedSubscription<R> {
     checkName(name, 'subscription')
+    requireObject(options, 'subscribe')
     const { filter, map, ...rest } = options
     for (const [option, value] of Object.entries({ filter, map })) {
       if (value !== undefined && typeof value !== 'function') {
@@ -73,7 +83,7 @@ export class ShardedTopic<T = unknown> {
       }
     }
     const { from } = rest
-    if (typeof from === 'object' && 'offset' in from) throw noOffsets()
+    if (typeof from === 'object' && from !== null && 'offset' in from) throw noOffsets()
     const part = this.part.subscribe(name, rest as SubscribeOptions<unknown>)
     const reading = { filter, map } as Reading<R>
     const isAtMostOnce = rest.delivery === 'at-most-once'
@@ -86,7 +96,8 @@ export class ShardedTopic<T = unknown> {
   }
 
   /** Forgets a subscription and its cursors. Says whether it was there. */
-  unsubscribe(name: string, options: WriteOptions = {}): Promise<boolean> {
+  async unsubscribe(name: string, options: WriteOptions = {}): Promise<boolean> {
+    checkNames(options, ['sync'], 'unsubscribe')
     return this.part.unsubscribe(name, options)
   }
 
@@ -130,7 +141,8 @@ export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMe
   /** Takes messages, or waits for the first. */
   async receive(options: ReceiveOptions = {}): Promise<ShardedMessage<T>[]> {
     this.checkOpen()
-    const { signal } = options
+    // Refused before the signal becomes one of two.
+    const { signal } = waitOptions(options)
     const ends = signal === undefined ? this.closing.signal : AbortSignal.any([signal, this.closing.signal])
     for (;;) {
       const handed = await receiveFrom(this.part, { ...options, signal: ends })
@@ -150,7 +162,13 @@ export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMe
         if (!this.isAtMostOnce) this.part.release([message.receipt])
       },
     }
-    const worker = new ShardedWorker(source, handler, options, this.home.clock, this.part.rules().visibilityTimeout)
+    const worker = new ShardedWorker(
+      source,
+      handler,
+      consumeOptions(options),
+      this.home.clock,
+      this.part.rules().visibilityTimeout,
+    )
     this.workers.add(worker)
     return worker
   }
@@ -177,6 +195,8 @@ export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMe
   /** Goes to another place on every shard: back to replay, on to skip. An offset names no place here. */
   async seek(to: { time: number } | 'earliest' | 'latest', options: WriteOptions = {}): Promise<void> {
     this.checkOpen()
+    checkNames(options, ['sync'], 'seek')
+    checkPlace(to)
     await this.part.seek(to, options)
   }
 

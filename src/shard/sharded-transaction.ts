@@ -1,6 +1,8 @@
+import type { Clock } from '../bytes/clock.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { RangeOptions } from '../store/bounds.js'
 import { describe } from '../store/encoding.js'
+import { checkNames, checkRangeNames, RANGE_NAMES } from '../store/option-names.js'
 import { checked, flag, oneOf, whole } from '../store/options.js'
 import type { TransactionOptions } from '../store/transact.js'
 import type { Isolation } from '../store/transaction.js'
@@ -54,6 +56,9 @@ export class ShardedTransaction<K = string, V = string> extends ShardedReader<K,
   /** Another keyspace in the same transaction. */
   keyspace<K2, V2>(keyspace: ShardedKeyspace<K2, V2>): ShardedTransaction<K2, V2> {
     this.checkOpen()
+    if (keyspace?.group === undefined) {
+      throw invalid(`A transaction takes what store.keyspace() returned, not ${describe(keyspace)}`)
+    }
     if (keyspace.group !== this.target.group) throw invalid(`Keyspace '${keyspace.name}' belongs to another store`)
     return new ShardedTransaction(keyspace, this.attempt)
   }
@@ -66,6 +71,7 @@ export class ShardedTransaction<K = string, V = string> extends ShardedReader<K,
   /** The same without a promise; nothing is written before the commit either way. */
   putSync(key: K, value: V, options: { ttl?: number } = {}): void {
     this.checkOpen()
+    checkNames(options, ['ttl'], 'put of a transaction')
     this.attempt.transaction.write(this.target.putOperation(key, value, options.ttl))
   }
 
@@ -88,7 +94,12 @@ export class ShardedTransaction<K = string, V = string> extends ShardedReader<K,
   /** The same without a promise. */
   clearSync(options: RangeOptions<K> = {}): void {
     this.checkOpen()
+    checkRangeNames(options, RANGE_NAMES, 'clear of a transaction')
     for (const operation of this.target.clearOperations(options)) this.attempt.transaction.write(operation)
+  }
+
+  protected get clock(): Clock {
+    return this.target.family.clock
   }
 
   protected get home(): object {

@@ -13,7 +13,7 @@ import type { Database } from './database.js'
 import { describe } from './encoding.js'
 import { keepAlive } from './keep-alive.js'
 import { locate } from './open-engine.js'
-import { checked, flag, whole } from './options.js'
+import { checked, fileSystem, flag, whole } from './options.js'
 import type { VerifyReport } from './verify/verification.js'
 
 /** What `backup` takes. */
@@ -58,8 +58,6 @@ type Source = Pick<Database<any, any>, 'engine' | 'placeOutside'>
 
 const PART_BYTES = 1 << 20
 
-const anything = (value: unknown): unknown => value
-
 /**
  * Adds a backup of an open store to a directory of backups, while reads and writes go on. Only tables that no earlier backup has
  * are copied. It counts once all of it is on disk; what an interrupted one has left goes with the next.
@@ -73,7 +71,8 @@ export function backup(db: Database<any, any>, directory: string, options: Backu
 }
 
 async function addBackup(db: Source, path: string, options: BackupOptions): Promise<BackupReport> {
-  const { link = false, fs } = checked(options, { link: flag, fs: anything }, 'backup') as BackupOptions
+  const { link = false, fs } = checked(options, { link: flag, fs: fileSystem }, 'backup') as BackupOptions
+  if (db?.engine === undefined) throw invalid(`backup takes an open store, not ${describe(db)}`)
   db.engine.checkOpen()
   const place = fs === undefined ? db.placeOutside(path) : locate(path, fs)
   const directory = new BackupDirectory(place.fs, place.directory)
@@ -177,7 +176,12 @@ export async function verifyBackup(directory: string, id: number, place: BackupP
  * @example
  * await restoreBackup('./backups', 1, './data-as-it-was')
  */
-export function restoreBackup(directory: string, id: number, target: string, place: BackupPlace = {}): Promise<void> {
+export async function restoreBackup(
+  directory: string,
+  id: number,
+  target: string,
+  place: BackupPlace = {},
+): Promise<void> {
   return keepAlive(restore(directoryAt(directory, place), checkedId(id), locate(target, place.fs)))
 }
 
@@ -224,10 +228,10 @@ async function restoreFile(backups: BackupDirectory, file: BackupFile, construct
  * const removed = await pruneBackups('./backups', { keep: 7 })
  */
 export async function pruneBackups(directory: string, options: { keep: number } & BackupPlace): Promise<number[]> {
-  const checks = { keep: whole(0, Number.MAX_SAFE_INTEGER, 'backups'), fs: anything }
+  const checks = { keep: whole(0, Number.MAX_SAFE_INTEGER, 'backups'), fs: fileSystem }
   const { keep, fs } = checked(options, checks, 'pruneBackups') as unknown as typeof options
   if (keep === undefined) throw invalid('pruneBackups needs to be told how many backups to keep: { keep: 7 }')
-  const backups = directoryAt(directory, fs === undefined ? {} : { fs })
+  const backups = backupsAt(directory, fs)
   const lock = await backups.lock()
   try {
     const ids = backups.all().map(({ id }) => id)
@@ -242,7 +246,16 @@ export async function pruneBackups(directory: string, options: { keep: number } 
   }
 }
 
-function directoryAt(path: string, { fs }: BackupPlace): BackupDirectory {
+function directoryAt(path: string, place: BackupPlace): BackupDirectory {
+  return backupsAt(path, fsOf(place, 'a place of backups'))
+}
+
+/** The file system that a place says, checked. */
+function fsOf(place: BackupPlace, where: string): FileSystem | undefined {
+  return (checked(place, { fs: fileSystem }, where) as BackupPlace).fs
+}
+
+function backupsAt(path: string, fs: FileSystem | undefined): BackupDirectory {
   const place = locate(path, fs)
   return new BackupDirectory(place.fs, place.directory)
 }

@@ -13,7 +13,7 @@ import { describe } from './encoding.js'
 import type { Engine } from './engine.js'
 import { commitWith, OperationList } from './operation-list.js'
 import { expiryAtOf, type Prepared } from './operations.js'
-import { checkClearOptions } from './options.js'
+import { checkNames, checkRangeNames, EXPIRY_NAMES, RANGE_NAMES } from './option-names.js'
 import type { TreeState } from './tree-state.js'
 import type { WriteOptions, WriteTarget } from './write-target.js'
 
@@ -48,6 +48,14 @@ export interface BatchPutOptions extends Expiry {
   /** Where it goes (default: the keyspace whose batch it is). */
   keyspace?: KeyspaceReference
 }
+
+interface KeyspaceOption {
+  keyspace?: KeyspaceReference
+}
+
+const NO_OPTIONS = Object.freeze({})
+const KEYSPACE_NAMES = ['keyspace']
+const PUT_NAMES = [...KEYSPACE_NAMES, ...EXPIRY_NAMES]
 
 /** Operations that are prepared and wait for their record, and what takes part in the commit besides keys and values. */
 class Pending {
@@ -88,6 +96,14 @@ function commitPending<K, V>(
   return operations.commit(pipeline, operations.byteBound(), sync, onThisThread)
 }
 
+const PUT_OPERATION = ['type', 'key', 'value', 'keyspace', ...EXPIRY_NAMES]
+const DEL_OPERATION = ['type', 'key', 'keyspace']
+const SEND_OPERATION = ['type', 'queue', 'body', 'options']
+const ACK_OPERATION = ['type', 'message']
+const CLEAR_OPERATION = ['type', 'keyspace', ...RANGE_NAMES]
+// A change of the feed says its bounds as keys, too, where they are some.
+const CLEAR_BYTES_OPERATION = ['type', 'keyspace', 'range', 'start', 'end']
+
 /** Commits an array of operations. @internal */
 export function writeOperations<K, V>(
   keyspace: WriteTarget<K, V>,
@@ -97,20 +113,26 @@ export function writeOperations<K, V>(
 ): Promise<void> {
   if (!Array.isArray(operations)) throw invalid(`batch takes an array of operations, not ${describe(operations)}`)
   keyspace.engine.checkOpen()
-  const sync = keyspace.syncOf(options)
+  const sync = keyspace.writeSyncOf(options, 'batch')
   const pending = new Pending()
   for (let i = 0; i < operations.length; i++) {
     const operation = operations[i]! as BatchOperation<unknown, unknown>
     const target = targetOf(keyspace, (operation as { keyspace?: unknown } | undefined)?.keyspace)
     if (operation?.type === 'put') {
+      checkNames(operation, PUT_OPERATION, 'a put of a batch')
       const expiresAt = expiryIn(operation, keyspace)
       pending.put(target.state, target.prepareKey(operation.key), target.prepareValue(operation.value), expiresAt)
-    } else if (operation?.type === 'del') pending.del(target.state, target.prepareKey(operation.key))
-    else if (operation?.type === 'clear') pending.clear(target.state, clearedBy(target, operation))
-    else if (operation?.type === 'send')
+    } else if (operation?.type === 'del') {
+      checkNames(operation, DEL_OPERATION, 'a del of a batch')
+      pending.del(target.state, target.prepareKey(operation.key))
+    } else if (operation?.type === 'clear') pending.clear(target.state, clearedBy(target, operation))
+    else if (operation?.type === 'send') {
+      checkNames(operation, SEND_OPERATION, 'a send of a batch')
       pending.join(keyspace as never, sendPart(operation.queue, operation.body, operation.options))
-    else if (operation?.type === 'ack') pending.join(keyspace as never, ackPart(keyspace.engine, operation.message))
-    else {
+    } else if (operation?.type === 'ack') {
+      checkNames(operation, ACK_OPERATION, 'an ack of a batch')
+      pending.join(keyspace as never, ackPart(keyspace.engine, operation.message))
+    } else {
       const known = "'put', 'del', 'clear', 'send' or 'ack'"
       throw invalid(`Operation ${i} of the batch must have type ${known}, not ${describe(operation)}`)
     }
@@ -127,10 +149,12 @@ function clearedBy(
   target: WriteTarget<unknown, unknown>,
   operation: BatchOperation<unknown, unknown> & { type: 'clear' },
 ): KeyRange {
-  if (operation.range !== undefined) return ownedRange(operation.range)
-  const { type, keyspace, range, ...bounds } = operation
-  checkClearOptions(bounds)
-  return resolveRange(target.keyEncoding, bounds)
+  if (operation.range !== undefined) {
+    checkNames(operation, CLEAR_BYTES_OPERATION, 'a clear of a batch')
+    return ownedRange(operation.range)
+  }
+  checkRangeNames(operation, CLEAR_OPERATION, 'a clear of a batch')
+  return resolveRange(target.keyEncoding, operation)
 }
 
 function sendPart<T, O>(target: MessageTarget<T, O>, body: T, options: O | undefined): BatchPart {
@@ -176,8 +200,9 @@ export class Batch<K, V> {
   /** Sets a key when the batch is written. */
   put(key: K, value: V, options?: Expiry): this
   put(key: unknown, value: unknown, options: BatchPutOptions & { keyspace: KeyspaceReference }): this
-  put(key: unknown, value: unknown, options: BatchPutOptions | undefined = {}): this {
+  put(key: unknown, value: unknown, options: BatchPutOptions = NO_OPTIONS): this {
     this.checkUnwritten()
+    if (options !== NO_OPTIONS) checkNames(options, PUT_NAMES, 'put of a batch')
     const target = targetOf(this.keyspace, options.keyspace)
     const expiresAt = expiryIn(options, this.keyspace)
     this.pending.put(target.state, owned(target.prepareKey(key)), owned(target.prepareValue(value)), expiresAt)
@@ -187,8 +212,9 @@ export class Batch<K, V> {
   /** Removes a key when the batch is written. */
   del(key: K): this
   del(key: unknown, options: { keyspace: KeyspaceReference }): this
-  del(key: unknown, options: { keyspace?: KeyspaceReference } = {}): this {
+  del(key: unknown, options: KeyspaceOption = NO_OPTIONS): this {
     this.checkUnwritten()
+    if (options !== NO_OPTIONS) checkNames(options, KEYSPACE_NAMES, 'del of a batch')
     const target = targetOf(this.keyspace, options.keyspace)
     this.pending.del(target.state, owned(target.prepareKey(key)))
     return this
@@ -222,10 +248,11 @@ export class Batch<K, V> {
    */
   clearRange(range: RangeOptions<K>): this
   clearRange(range: RangeOptions<unknown>, options: { keyspace: KeyspaceReference }): this
-  clearRange(range: RangeOptions<unknown>, options: { keyspace?: KeyspaceReference } = {}): this {
+  clearRange(range: RangeOptions<unknown>, options: KeyspaceOption = NO_OPTIONS): this {
     this.checkUnwritten()
+    if (options !== NO_OPTIONS) checkNames(options, KEYSPACE_NAMES, 'clearRange')
     const target = targetOf(this.keyspace, options.keyspace)
-    checkClearOptions(range)
+    checkRangeNames(range, RANGE_NAMES, 'clearRange')
     this.pending.clear(target.state, resolveRange(target.keyEncoding, range))
     return this
   }
@@ -253,7 +280,7 @@ export class Batch<K, V> {
 
   private commit(options: WriteOptions | undefined, onThisThread: boolean): Promise<void> {
     this.checkUnwritten()
-    const sync = this.keyspace.syncOf(options)
+    const sync = this.keyspace.writeSyncOf(options, 'write of a batch')
     const done = commitPending(this.keyspace, this.pending, sync, onThisThread)
     this.written = true
     return done

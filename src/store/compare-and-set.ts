@@ -39,7 +39,7 @@ export interface Exchange {
   readonly expected: Uint8Array | undefined
   /** `undefined`: the key is to be removed. */
   readonly value: Uint8Array | undefined
-  readonly options: PutOptions
+  readonly options: PutOptions & { sync: boolean }
 }
 
 /** Checks and encodes what is asked for. */
@@ -50,13 +50,14 @@ export function exchangeOf<K, V>(
   value: V | undefined,
   options: PutOptions = {},
 ): Exchange {
+  const sync = target.putSyncOf(options, 'compareAndSet')
   const { ttl } = options
   expiryOf(ttl, 0)
   const exchange = {
     key: bytesOf(target.prepareKey(key)),
     expected: expected === undefined ? undefined : bytesOf(target.prepareValue(expected)),
     value: value === undefined ? undefined : bytesOf(target.prepareValue(value)),
-    options: { sync: target.syncOf(options), ...(ttl === undefined ? {} : { ttl }) },
+    options: { sync, ...(ttl === undefined ? {} : { ttl }) },
   }
   checkSizes(exchange.key, exchange.value ?? '')
   return exchange
@@ -80,7 +81,7 @@ export async function compareAndSet(keyspace: ByteKeyspace, exchange: Exchange):
     if (!verdict) return false
     // Committed in this very turn.
     if (value !== undefined) await keyspace.put(key, value, options)
-    else if (expected !== undefined) await keyspace.del(key, options)
+    else if (expected !== undefined) await keyspace.del(key, { sync: options.sync })
     return true
   }
 }
@@ -93,7 +94,7 @@ export function compareAndSetSync(keyspace: ByteKeyspace, exchange: Exchange): b
   if (isTouched(keyspace, exchange)) engine.pipeline.drain(false)
   if (isAsExpected(keyspace, exchange, true) !== true) return false
   if (value !== undefined) keyspace.putSync(key, value, options)
-  else if (expected !== undefined) keyspace.delSync(key, options)
+  else if (expected !== undefined) keyspace.delSync(key, { sync: options.sync })
   return true
 }
 

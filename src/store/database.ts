@@ -20,6 +20,7 @@ import { Keyspace } from './keyspace.js'
 import { type MetricsOptions, metricsText } from './metrics.js'
 import { checkName } from './name.js'
 import { IN_MEMORY, locate, openEngine } from './open-engine.js'
+import { checkNames, RANGE_NAMES } from './option-names.js'
 import {
   checkChangesOptions,
   checkFollowOptions,
@@ -262,6 +263,7 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   /** How many bytes a range takes on disk, roughly: in tables, and in the log what is not in tables yet. */
   async approximateSize(options: RangeOptions<K> = {}): Promise<number> {
     this.engine.checkOpen()
+    checkNames(options, RANGE_NAMES, 'approximateSize')
     const range = resolveRange(this.keyEncoding, options)
     return slowRead(this.engine, () => this.state.approximateBytes(range))
   }

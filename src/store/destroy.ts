@@ -7,6 +7,7 @@ import { currentManifest, readManifest } from '../tree/manifest-file.js'
 import { isOwnFile, ownFiles, requireNoOtherDatabase } from '../tree/own-files.js'
 import { hasLostFolder, LOST_FOLDER, ownLostFiles } from './lost-folder.js'
 import { locate } from './open-engine.js'
+import { checked, fileSystem } from './options.js'
 
 /**
  * Removes the store in a directory and nothing else: what a store has not written stays, whatever it is called, and so does the
@@ -17,7 +18,8 @@ import { locate } from './open-engine.js'
  * await destroy('./data')
  */
 export async function destroy(path: string, options: { fs?: FileSystem } = {}): Promise<void> {
-  const { fs, directory } = locate(path, options.fs)
+  const given = checked(options, { fs: fileSystem }, 'destroy') as { fs?: FileSystem }
+  const { fs, directory } = locate(path, given.fs)
   let lock: FileLock | undefined
   try {
     const status = fs.statusSync(directory)

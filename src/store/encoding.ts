@@ -93,8 +93,51 @@ const json: Encoding<unknown> = {
     if (text === undefined) throw invalid(`Encoding 'json' has no text for ${describe(value)}`)
     return text
   },
-  read: (bytes, start, end) => JSON.parse(getText(bytes, start, end)),
-  readText: (text) => JSON.parse(text),
+  read: (bytes, start, end) => parse(getText(bytes, start, end)),
+  readText: parse,
+}
+
+/** Bytes that encoding 'json' has not written; whoever knows of which key says so (`namingKey`). */
+export class NotJson extends SiltstoneError {
+  /** What JSON.parse said. */
+  readonly reason: string
+
+  constructor(cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    super('SILT_CORRUPTION', `What was read is no JSON: ${reason}`, { cause })
+    this.reason = reason
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new NotJson(error)
+  }
+}
+
+/** The error of a value, or of the key itself, that could not be read: with its key and keyspace. Others stay what they are. */
+export function namingKey(error: unknown, what: 'key' | 'value', keyspace: string, key: Uint8Array | string): unknown {
+  if (!(error instanceof NotJson)) return error
+  const place = keyspace === '' ? 'the default keyspace' : `keyspace '${keyspace}'`
+  const subject = what === 'key' ? `Key ${shown(key)}` : `The value of key ${shown(key)}`
+  return new SiltstoneError(
+    'SILT_CORRUPTION',
+    `${subject} in ${place} is no JSON: ${error.reason}. Read it with the encoding that it was written with: keyspace.as({ ${what}Encoding: 'buffer' })`,
+    { cause: error.cause },
+  )
+}
+
+const MOST_SHOWN = 100
+
+/** A key as a text, or as hex where it is none. */
+function shown(key: Uint8Array | string): string {
+  const text = typeof key === 'string' ? key : Buffer.from(key).toString()
+  const isText = typeof key === 'string' || Buffer.compare(Buffer.from(text), key) === 0
+  const whole = isText ? text : Buffer.from(key as Uint8Array).toString('hex')
+  const part = whole.length > MOST_SHOWN ? `${whole.slice(0, MOST_SHOWN)}…` : whole
+  return isText ? `'${part}'` : `0x${part}`
 }
 
 const named: Record<EncodingName, Encoding<never>> = { utf8, buffer, view, json } as never
@@ -137,7 +180,9 @@ function bytesOf(value: unknown, encoding: string, expected: string): Uint8Array
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'object') return `an object of ${value.constructor?.name ?? 'no class'}`
-  return `the ${typeof value} ${String(value)}`
+  if (typeof value === 'function') return 'a function'
+  const text = String(value)
+  return `the ${typeof value} ${text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text}`
 }
 
 /** Turns the option into an encoding; `option` is its name, for the error. */

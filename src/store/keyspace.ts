@@ -25,6 +25,7 @@ import {
   putTree,
   treeByteBound,
 } from './operations.js'
+import { checkNames, PUT_NAMES, WRITE_NAMES } from './option-names.js'
 import { checkClearOptions, checkWatchOptions } from './options.js'
 import { PullStream } from './pull-stream.js'
 import { Reader } from './reader.js'
@@ -74,6 +75,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   ): Keyspace<Decoded<KE, K>, Decoded<VE, V>>
   as<K2 = K, V2 = V>(encodings: EncodingOptions<EncodingOption<K2>, EncodingOption<V2>>): Keyspace<K2, V2>
   as<K2 = K, V2 = V>(encodings: EncodingOptions<EncodingOption<K2>, EncodingOption<V2>>): Keyspace<K2, V2> {
+    checkNames(encodings, ['keyEncoding', 'valueEncoding'], 'as')
     const { keyEncoding, valueEncoding } = encodings
     return new Keyspace(
       this.engine,
@@ -101,7 +103,8 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   put(key: K, value: V, options?: PutOptions): Promise<void> {
     try {
       const { pipeline } = this.engine
-      return pipeline.commit(this.encodePut(key, value, options), this.operationCount, this.syncOf(options))
+      const sync = this.putSyncOf(options, 'put')
+      return pipeline.commit(this.encodePut(key, value, options), this.operationCount, sync)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -110,14 +113,16 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   /** The same on this thread: when it returns, the write is in the log. */
   putSync(key: K, value: V, options?: PutOptions): void {
     const { pipeline } = this.engine
-    pipeline.commitSync(this.encodePut(key, value, options), this.operationCount, this.syncOf(options))
+    const sync = this.putSyncOf(options, 'put')
+    pipeline.commitSync(this.encodePut(key, value, options), this.operationCount, sync)
   }
 
   /** Removes a key; one that is not there is removed as well as it can be. */
   del(key: K, options?: WriteOptions): Promise<void> {
     try {
       const { pipeline } = this.engine
-      return pipeline.commit(this.encodeDelete(key), this.operationCount, this.syncOf(options))
+      const sync = this.writeSyncOf(options, 'del')
+      return pipeline.commit(this.encodeDelete(key), this.operationCount, sync)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -126,7 +131,8 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   /** The same on this thread. */
   delSync(key: K, options?: WriteOptions): void {
     const { pipeline } = this.engine
-    pipeline.commitSync(this.encodeDelete(key), this.operationCount, this.syncOf(options))
+    const sync = this.writeSyncOf(options, 'del')
+    pipeline.commitSync(this.encodeDelete(key), this.operationCount, sync)
   }
 
   /**
@@ -162,9 +168,9 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
       checkClearOptions(options)
       const range = resolveRange(this.keyEncoding, options)
       const { pipeline } = this.engine
+      const sync = this.syncOf(options)
       if (isEmptyRange(range)) return Promise.resolve()
-      const end = this.encodeClear(range)
-      return pipeline.commit(end, this.operationCount, this.syncOf(options))
+      return pipeline.commit(this.encodeClear(range), this.operationCount, sync)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -175,8 +181,9 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
     checkClearOptions(options)
     const range = resolveRange(this.keyEncoding, options)
     const { pipeline } = this.engine
+    const sync = this.syncOf(options)
     if (isEmptyRange(range)) return
-    pipeline.commitSync(this.encodeClear(range), this.operationCount, this.syncOf(options))
+    pipeline.commitSync(this.encodeClear(range), this.operationCount, sync)
   }
 
   /**
@@ -235,12 +242,25 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
     return this.as({ keyEncoding: 'view', valueEncoding: 'view' })
   }
 
-  /** @internal */
-  syncOf(options: WriteOptions | undefined): boolean {
+  private syncOf(options: WriteOptions | undefined): boolean {
     const sync = options?.sync
     if (sync === undefined) return this.family.sync
     if (typeof sync !== 'boolean') throw invalid(`Option sync must be true or false, not ${describe(sync)}`)
     return sync
+  }
+
+  /** @internal */
+  writeSyncOf(options: WriteOptions | undefined, where: string): boolean {
+    if (options === undefined) return this.family.sync
+    checkNames(options, WRITE_NAMES, where)
+    return this.syncOf(options)
+  }
+
+  /** @internal */
+  putSyncOf(options: PutOptions | undefined, where: string): boolean {
+    if (options === undefined) return this.family.sync
+    checkNames(options, PUT_NAMES, where)
+    return this.syncOf(options)
   }
 
   /** Of the record that was encoded last: the first one of a keyspace also creates it. */
@@ -252,7 +272,6 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
     const preparedKey = this.prepareKey(key)
     const preparedValue = this.prepareValue(value)
     const expiresAt = options?.ttl === undefined ? 0 : expiryOf(options.ttl, engine.clock.now())
-    if (options !== undefined) this.syncOf(options)
     checkSizes(preparedKey, preparedValue)
     const offset = this.begin(putByteBound(preparedKey, preparedValue))
     return putPut(pipeline.bytes, offset, state, preparedKey, preparedValue, expiresAt)

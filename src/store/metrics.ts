@@ -1,5 +1,7 @@
 import { invalid } from '../bytes/errors.js'
 import type { LatencyStats } from '../bytes/latency.js'
+import { describe } from './encoding.js'
+import { checkNames } from './option-names.js'
 import type { StoreStats } from './stats.js'
 
 /** What `db.metrics` takes. */
@@ -11,7 +13,12 @@ export interface MetricsOptions {
 type Labels = Readonly<Record<string, string | number>>
 
 /** The figures of a store in the text format that Prometheus scrapes. Times are in seconds, as is the custom there. */
-export function metricsText(stats: StoreStats, { labels = {} }: MetricsOptions): string {
+export function metricsText(stats: StoreStats, options: MetricsOptions): string {
+  checkNames(options, ['labels'], 'metrics')
+  const { labels = {} } = options
+  if (typeof labels !== 'object' || labels === null) {
+    throw invalid(`Option labels must be an object of texts, not ${describe(labels)}`)
+  }
   const text = new Exposition(labels)
   const { cache, filters, flushes, compactions, memory, log, latencies, amplification } = stats
   text.family('level_tables', 'gauge', 'Tables of a level.')

@@ -11,6 +11,7 @@ import { BlockCache } from '../table/block-cache.js'
 import { CURRENT, holdsStoreData } from '../tree/file-names.js'
 import { Forest, type ForestEnvironment } from '../tree/forest.js'
 import { isOwnFile, requireNoOtherDatabase } from '../tree/own-files.js'
+import { describe } from './encoding.js'
 import { Engine } from './engine.js'
 import { resolveOpenOptions, type StoreOptions } from './options.js'
 import { Pins } from './pins.js'
@@ -28,7 +29,7 @@ export const IN_MEMORY = ':memory:'
 /** Where a store is: which file system, and the directory in it. */
 export function locate(path: string, fs: FileSystem | undefined): { fs: FileSystem; directory: string } {
   if (typeof path !== 'string' || path === '') {
-    throw invalid(`The path of a store must be a text that is not empty, not ${path === '' ? "''" : String(path)}`)
+    throw invalid(`The path of a store must be a text that is not empty, not ${path === '' ? "''" : describe(path)}`)
   }
   if (path.includes('\0')) throw invalid('The path of a store cannot contain a zero byte')
   if (path === IN_MEMORY) return { fs: withDescriptors(fs ?? new MemoryFileSystem()), directory: '/memory' }

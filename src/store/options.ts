@@ -6,6 +6,7 @@ import type { CompactionStyle } from '../tree/tree-options.js'
 import type { ChangesOptions } from './changes/change-feed.js'
 import { describe, type EncodingOption } from './encoding.js'
 import type { FollowOptions } from './follow.js'
+import { checkRangeNames, RANGE_NAMES, requireObject, unknownOption, WRITE_NAMES } from './option-names.js'
 import type { LogRetention } from './retained-log.js'
 
 /** What `open` takes. Every option has a default that suits most stores. */
@@ -145,6 +146,8 @@ const knownCompression = oneOf('none', 'lz4', 'deflate', 'zstd')
 const compression: Check = (value, name) => compressionNamed(knownCompression(value, name) as CompressionName).name
 const compaction = oneOf('leveled', 'tiered', 'fifo')
 
+export const fileSystem = having('a FileSystem', 'openSync', 'listSync', 'renameSync', 'lock')
+
 const openChecks: Record<keyof StoreOptions, Check> = {
   createIfMissing: flag,
   errorIfExists: flag,
@@ -162,10 +165,12 @@ const openChecks: Record<keyof StoreOptions, Check> = {
   recovery: oneOf('point-in-time', 'strict'),
   logRetention,
   maxOpenFiles: whole(8, 1_000_000, 'files'),
-  fs: having('a FileSystem', 'openSync', 'listSync', 'renameSync', 'lock'),
+  fs: fileSystem,
   clock: having('a Clock', 'now', 'after'),
   executor: oneOf('worker', 'inline'),
 }
+
+export const OPEN_NAMES: readonly string[] = Object.keys(openChecks)
 
 const keyspaceChecks: Record<keyof KeyspaceOptions, Check> = {
   keyEncoding: asIs,
@@ -211,11 +216,11 @@ export const handler: Check = (value, name) => {
   throw invalid(`Option ${name} must be a function, not ${describe(value)}`)
 }
 
-const clearChecks: Record<string, Check> = { gt: asIs, gte: asIs, lt: asIs, lte: asIs, prefix: asIs, sync: flag }
+const CLEAR_NAMES = [...RANGE_NAMES, ...WRITE_NAMES]
 
 /** Checks the options of `clear`: what is taken for a bound and is none would remove everything. */
 export function checkClearOptions(options: object): void {
-  checked(options, clearChecks, 'clear')
+  checkRangeNames(options, CLEAR_NAMES, 'clear')
 }
 
 export const signal = having('an AbortSignal', 'addEventListener', 'throwIfAborted')
@@ -234,11 +239,14 @@ export function checkFollowOptions(options: object): void {
   checked(options, followChecks, 'follow')
 }
 
-const watchChecks: Record<string, Check> = { key: asIs, gt: asIs, gte: asIs, lt: asIs, lte: asIs, prefix: asIs }
+const WATCH_NAMES = ['key', ...RANGE_NAMES]
 
 /** Checks what `watch` takes. */
 export function checkWatchOptions(target: object, options: object): void {
-  checked(target, watchChecks, 'watch')
+  checkRangeNames(target, WATCH_NAMES, 'watch')
+  if ('key' in target && Object.keys(target).length > 1) {
+    throw invalid('watch takes one key or a range of them, not both; leave out key, or the bounds beside it')
+  }
   checked(options, { signal }, 'watch')
 }
 
@@ -246,49 +254,18 @@ const compactChecks: Record<string, Check> = { gte: asIs, lt: asIs, kind: oneOf(
 
 /** Checks the options of `compact`. */
 export function resolveCompactOptions(options: object): { gte?: unknown; lt?: unknown; kind?: 'major' | 'minor' } {
+  checkRangeNames(options, Object.keys(compactChecks), 'compact')
   return checked(options, compactChecks, 'compact')
 }
 
 /** The given options without those left undefined. Refuses what is not known, and names what may have been meant. */
 export function checked(options: object, checks: Record<string, Check>, where: string): Record<string, unknown> {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid(`The options of ${where} must be an object, not ${describe(options)}`)
-  }
+  requireObject(options, where)
   const result: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined
-    if (check === undefined) {
-      const nearest = nearestName(name, Object.keys(checks))
-      throw invalid(`${where} knows no option '${name}'${nearest === undefined ? '' : `; did you mean '${nearest}'?`}`)
-    }
+    if (check === undefined) throw unknownOption(name, Object.keys(checks), where)
     if (value !== undefined) result[name] = check(value, name)
   }
   return result
-}
-
-/** The known name that takes the fewest changes, where there is one near enough to be what was meant. */
-function nearestName(name: string, known: readonly string[]): string | undefined {
-  let nearest: string | undefined
-  let fewest = Math.max(2, Math.floor(name.length / 2)) + 1
-  for (const candidate of known) {
-    const changes = editDistance(name.toLowerCase(), candidate.toLowerCase())
-    if (changes < fewest) {
-      fewest = changes
-      nearest = candidate
-    }
-  }
-  return nearest
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1))
-    }
-    row = next
-  }
-  return row[b.length]!
 }

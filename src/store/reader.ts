@@ -6,8 +6,18 @@ import { BlockNotResident } from '../table/block-not-resident.js'
 import { Rounds } from '../table/rounds.js'
 import type { KeyRange } from '../tree/key-range.js'
 import { checkKeyLength, type RangeOptions, resolveRange } from './bounds.js'
-import { describe, type Encoding, preparedByteBound, putPrepared, readKey, readValue } from './encoding.js'
+import {
+  describe,
+  type Encoding,
+  NotJson,
+  namingKey,
+  preparedByteBound,
+  putPrepared,
+  readKey,
+  readValue,
+} from './encoding.js'
 import type { Engine } from './engine.js'
+import { checkNames, READ_NAMES, SCAN_NAMES } from './option-names.js'
 import { Scan, type ScanExtras, type ScanOptions, scanLimit } from './scan.js'
 import type { TreeState } from './tree-state.js'
 
@@ -68,9 +78,21 @@ export abstract class Reader<K, V> {
   /** The same on this thread, waiting for the disk if it must. */
   getSync(key: K, options?: ReadOptions): V | undefined {
     const position = this.positionOf(options)
-    return this.find(keyBytes, this.putKey(key), position, found)
-      ? this.valueEncoding.read(found.bytes, found.start, found.end)
-      : undefined
+    return this.find(keyBytes, this.putKey(key), position, found) ? this.readFound(key) : undefined
+  }
+
+  private readFound(key: K): V {
+    try {
+      return this.valueEncoding.read(found.bytes, found.start, found.end)
+    } catch (error) {
+      throw this.naming(error, key)
+    }
+  }
+
+  private naming(error: unknown, key: K): unknown {
+    // The error may as well be about the key.
+    if (!(error instanceof NotJson)) return error
+    return namingKey(error, 'value', this.state.name, this.keyEncoding.prepare(key))
   }
 
   /** Whether a key is there. */
@@ -97,12 +119,10 @@ export abstract class Reader<K, V> {
   getManySync(keys: readonly K[], options?: ReadOptions): (V | undefined)[] {
     checkKeys(keys)
     const position = this.positionOf(options)
-    const { valueEncoding } = this
     const values = new Array<V | undefined>(keys.length)
     for (let i = 0; i < keys.length; i++) {
-      values[i] = this.find(keyBytes, this.putKey(keys[i]!), position, found)
-        ? valueEncoding.read(found.bytes, found.start, found.end)
-        : undefined
+      const key = keys[i]!
+      values[i] = this.find(keyBytes, this.putKey(key), position, found) ? this.readFound(key) : undefined
     }
     return values
   }
@@ -126,29 +146,34 @@ export abstract class Reader<K, V> {
    * for await (const [key, value] of db.entries({ gte: 'a', lt: 'b', reverse: true, limit: 10 })) console.log(key, value)
    */
   entries(options: ScanOptions<K> & ReadOptions = {}): Scan<K, [K, V]> {
+    checkNames(options, SCAN_NAMES, 'entries')
     const { keyEncoding, valueEncoding } = this
     return this.scan(options, (at) => [readKey(keyEncoding, at), readValue(valueEncoding, at)])
   }
 
   /** Walks over keys. */
   keys(options: ScanOptions<K> & ReadOptions = {}): Scan<K, K> {
+    checkNames(options, SCAN_NAMES, 'keys')
     const { keyEncoding } = this
     return this.scan(options, (at) => readKey(keyEncoding, at))
   }
 
   /** Walks over values, in the order of their keys. */
   values(options: ScanOptions<K> & ReadOptions = {}): Scan<K, V> {
+    checkNames(options, SCAN_NAMES, 'values')
     const { valueEncoding } = this
     return this.scan(options, (at) => readValue(valueEncoding, at))
   }
 
   /** How many keys a range holds; every one of them is visited. */
   async count(options: RangeOptions<K> & ReadOptions = {}): Promise<number> {
+    checkNames(options, SCAN_NAMES, 'count')
     return this.scan(options, () => undefined).count()
   }
 
   /** The same on this thread. */
   countSync(options: RangeOptions<K> & ReadOptions = {}): number {
+    checkNames(options, SCAN_NAMES, 'count')
     return this.scan(options, () => undefined).countSync()
   }
 
@@ -156,15 +181,16 @@ export abstract class Reader<K, V> {
   scan<T>(options: ScanOptions<K> & ReadOptions, read: (entry: Entry) => T): Scan<K, T> {
     const { state, keyEncoding } = this
     const range = resolveRange(keyEncoding, options)
-    const { signal, reverse = false } = options
+    const { signal, snapshot, reverse = false } = options
+    this.engine.checkOpen()
     if (typeof reverse !== 'boolean') throw invalid(`Option reverse must be true or false, not ${describe(reverse)}`)
     if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
       throw invalid(`Option signal must be an AbortSignal, not ${describe(signal)}`)
     }
     return new Scan(this.engine, {
-      ...(options.snapshot === undefined ? this.scanExtras(range, reverse) : NO_EXTRAS),
+      ...(snapshot === undefined ? this.scanExtras(range, reverse) : NO_EXTRAS),
       state,
-      position: this.positionOf(options),
+      position: this.positionAt(snapshot),
       range,
       reverse,
       limit: scanLimit(options.limit),
@@ -186,7 +212,12 @@ export abstract class Reader<K, V> {
 
   private positionOf(options: ReadOptions | undefined): Position {
     this.engine.checkOpen()
-    const snapshot = options?.snapshot
+    if (options === undefined) return this.readPosition()
+    checkNames(options, READ_NAMES, 'a read')
+    return this.positionAt(options.snapshot)
+  }
+
+  private positionAt(snapshot: ReadPoint | undefined): Position {
     if (snapshot === undefined) return this.readPosition()
     if (typeof snapshot?.positionIn !== 'function') {
       throw invalid(`Option snapshot must be what db.snapshot() returned, not ${describe(snapshot)}`)
@@ -221,7 +252,7 @@ export abstract class Reader<K, V> {
       return engine.turn.isDue() ? engine.turn.next().then(() => result) : Promise.resolve(result)
     } catch (error) {
       if (error instanceof BlockNotResident) return this.answerLater(key, position, make, error)
-      return Promise.reject(error)
+      return Promise.reject(this.naming(error, key))
     } finally {
       cache.blocking = true
     }
@@ -246,7 +277,7 @@ export abstract class Reader<K, V> {
         try {
           return make(this.find(copy, copy.length, position, found), valueEncoding)
         } catch (error) {
-          if (!(error instanceof BlockNotResident)) throw error
+          if (!(error instanceof BlockNotResident)) throw namingKey(error, 'value', this.state.name, copy)
           missing = error
         } finally {
           cache.blocking = true
@@ -313,7 +344,7 @@ export abstract class Reader<K, V> {
       return undefined
     } catch (error) {
       if (error instanceof BlockNotResident) return error
-      throw error
+      throw this.naming(error, keys[answers.length]!)
     } finally {
       cache.blocking = true
     }

@@ -1,13 +1,13 @@
 import { systemClock } from '../bytes/clock.js'
-import { invalid, ioError, SiltstoneError } from '../bytes/errors.js'
+import { ioError, SiltstoneError } from '../bytes/errors.js'
 import { loadHash } from '../bytes/hash.js'
 import { kindOf } from '../fs/file-kind.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
 import { CURRENT, parseStoreFile, UNFINISHED } from '../tree/file-names.js'
 import { unfinishedStore } from '../tree/manifest-file.js'
 import { isOwnFile, ownFiles, requireNoOtherDatabase } from '../tree/own-files.js'
-import { describe } from './encoding.js'
 import { locate, rehearseOpening } from './open-engine.js'
+import { checked, fileSystem, flag } from './options.js'
 import { bookRepair } from './repair/bookkeeping.js'
 import { install } from './repair/installation.js'
 import { takeInventory } from './repair/inventory.js'
@@ -41,10 +41,10 @@ export interface RepairOptions {
  * await repair('./data')
  */
 export async function repair(path: string, options: RepairOptions = {}): Promise<RepairReport> {
-  const { dryRun = false } = options
-  if (typeof dryRun !== 'boolean') throw invalid(`Option dryRun must be true or false, not ${describe(dryRun)}`)
+  const given = checked(options, { dryRun: flag, fs: fileSystem }, 'repair') as RepairOptions
+  const { dryRun = false } = given
   await loadHash()
-  const { fs, directory } = locate(path, options.fs)
+  const { fs, directory } = locate(path, given.fs)
   let lock: FileLock | undefined
   try {
     requireFiles(fs, directory)

@@ -5,6 +5,7 @@ import { LONGEST_PAYLOAD_BYTES } from '../log/record.js'
 import type { Change, Commit } from './changes/change.js'
 import { ChangeFeed } from './changes/change-feed.js'
 import type { Database } from './database.js'
+import { describe } from './encoding.js'
 import type { Engine } from './engine.js'
 import { internalName } from './internal-trees.js'
 import { OperationList } from './operation-list.js'
@@ -67,6 +68,9 @@ export async function replicate<K, V, K2, V2>(
   options: ReplicateOptions = {},
 ): Promise<ReplicationProgress> {
   checked(options, checks, 'replicate')
+  for (const store of [source, replica]) {
+    if (store?.engine === undefined) throw invalid(`replicate takes two open stores, not ${describe(store)}`)
+  }
   const { follow = true, sync = replica.family.sync, onProgress } = options
   if (source.engine === replica.engine) throw invalid('A store cannot be a replica of itself')
   const apprentice = new Apprentice(source.engine, replica.engine, sync)

@@ -5,8 +5,9 @@ import { BlockNotResident } from '../table/block-not-resident.js'
 import { Rounds } from '../table/rounds.js'
 import type { KeyRange } from '../tree/key-range.js'
 import { encodeKey, type RangeOptions } from './bounds.js'
-import { describe, type Encoding } from './encoding.js'
+import { describe, type Encoding, namingKey } from './encoding.js'
 import type { Engine } from './engine.js'
+import { SliceExpiries } from './slice-expiries.js'
 import type { TreeState } from './tree-state.js'
 import { type Overlay, View } from './view.js'
 import { Walk } from './walk.js'
@@ -87,6 +88,9 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   /** What a `for await` has read ahead and not handed out; it still counts for the limit when a seek drops it. */
   private ahead: T[] = []
   private aheadAt = 0
+  private aheadExpiries: SliceExpiries | undefined
+  /** Of the slice that was read last; `undefined` where nothing in it expires. @internal */
+  expiries: SliceExpiries | undefined
   /** Slices that were asked for and are not there yet: the next one waits for them. */
   private underWay: Promise<unknown> | undefined
 
@@ -131,6 +135,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     this.taken -= this.ahead.length - this.aheadAt
     this.ahead = []
     this.aheadAt = 0
+    this.aheadExpiries = undefined
   }
 
   /** The next `count` entries, fewer at the end. Never blocks on a slow disk. */
@@ -153,6 +158,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     checkCount(count)
     this.checkOpen()
     this.expect(count)
+    this.expiries = undefined
     const slice = this.takeAhead(count)
     const { engine } = this
     const rounds = new Rounds()
@@ -204,19 +210,23 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     const { engine, walk } = this
     let count = 0
     const rounds = new Rounds()
+    walk.now = 0
     try {
       while (this.taken !== this.most) {
         this.checkOpen()
         const missing = this.step(rounds.isLast)
         if (missing !== undefined) {
           await rounds.load(missing)
+          walk.now = 0
           continue
         }
         rounds.reset()
         if (walk.current === undefined) break
         count++
         this.taken++
-        if (count % LARGEST_SLICE === 0 && engine.turn.isDue()) await engine.turn.next()
+        if (count % LARGEST_SLICE !== 0) continue
+        if (engine.turn.isDue()) await engine.turn.next()
+        walk.now = 0
       }
       if (engine.turn.isDue()) await engine.turn.next()
       return count
@@ -228,6 +238,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   /** The same on this thread. @internal */
   countSync(): number {
     let count = 0
+    this.walk.now = 0
     try {
       this.checkOpen()
       for (; this.taken !== this.most; this.taken++, count++) {
@@ -263,6 +274,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
 
   /** Whether the next entry was read ahead. @internal */
   get hasAhead(): boolean {
+    if (this.aheadExpiries !== undefined) this.dropExpired(this.aheadExpiries)
     return this.aheadAt < this.ahead.length
   }
 
@@ -276,6 +288,7 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     this.checkOpen()
     if (this.hasAhead) return this.nextAhead()
     if (this.taken === this.most) return END
+    this.walk.now = 0
     this.advance()
     const { current } = this.walk
     if (current === undefined) return END
@@ -283,10 +296,21 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
     return this.read(current)
   }
 
-  /** Reads up to `count` entries that are handed out one by one. Requires: all that were are. @internal */
-  async readAhead(count: number): Promise<void> {
+  /** Reads up to `count` entries that are handed out one by one; says how many there were. Requires: all that were are. @internal */
+  async readAhead(count: number): Promise<number> {
     this.ahead = await this.nextMany(count)
     this.aheadAt = 0
+    this.aheadExpiries = this.expiries
+    return this.ahead.length
+  }
+
+  /** What has expired since it was read ahead is not handed out, and does not count for the limit. */
+  private dropExpired(expiries: SliceExpiries): void {
+    while (this.aheadAt < this.ahead.length && expiries.isPast(this.aheadAt)) {
+      this.aheadAt++
+      this.taken--
+      this.ended = false
+    }
   }
 
   /** So many entries are about to be taken, unless the scan's own limit is less. */
@@ -295,9 +319,8 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   }
 
   private takeAhead(count: number): T[] {
-    if (!this.hasAhead) return []
-    const slice = this.ahead.slice(this.aheadAt, this.aheadAt + count)
-    this.aheadAt += slice.length
+    const slice: T[] = []
+    while (slice.length < count && this.hasAhead) slice.push(this.nextAhead())
     return slice
   }
 
@@ -305,12 +328,14 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
   private take(slice: T[], count: number, blocking: boolean, isEnough: () => boolean): BlockNotResident | undefined {
     const { walk } = this
     const until = Math.min(count, slice.length + LARGEST_SLICE)
+    walk.now = 0
     while (slice.length < until) {
       if (this.taken === this.most) {
         this.ended = true
         return undefined
       }
-      if (walk.certain > 0) {
+      const isCertain = walk.certain > 0
+      if (isCertain) {
         this.advance()
       } else {
         const missing = this.step(blocking)
@@ -321,17 +346,39 @@ export class Scan<K, T> implements Iterable<T>, AsyncIterable<T> {
         return undefined
       }
       this.taken++
+      // What comes for certain does not expire.
+      if (!isCertain && walk.current.expiresAt !== 0) this.noteExpiry(slice.length, walk.current.expiresAt)
       slice.push(this.read(walk.current))
       if (isEnough()) return undefined
     }
     return undefined
   }
 
+  private noteExpiry(place: number, expiresAt: number): void {
+    this.expiries ??= new SliceExpiries(this.engine.clock)
+    this.expiries.note(place, expiresAt)
+  }
+
   private read(current: Entry): T {
     this.reading = true
-    const read = this.plan.read(current)
-    this.reading = false
-    return read
+    try {
+      const read = this.plan.read(current)
+      this.reading = false
+      return read
+    } catch (error) {
+      throw this.naming(error, current)
+    }
+  }
+
+  private naming(error: unknown, { keyBytes, keyStart, keyEnd }: Entry): unknown {
+    const { keyEncoding, state } = this.plan
+    const key = keyBytes.slice(keyStart, keyEnd)
+    try {
+      keyEncoding.read(key, 0, key.length)
+    } catch {
+      return namingKey(error, 'key', state.name, key)
+    }
+    return namingKey(error, 'value', state.name, key)
   }
 
   private advance(): void {
@@ -443,7 +490,8 @@ class SliceIterator<K, T> implements AsyncIterator<T> {
   private async refill(): Promise<IteratorResult<T>> {
     const { scan } = this
     try {
-      await scan.readAhead(this.size)
+      // What has expired on the way here is not handed out, and is no end.
+      while ((await scan.readAhead(this.size)) > 0 && !scan.hasAhead);
     } catch (error) {
       return this.fail(error)
     }

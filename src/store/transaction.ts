@@ -7,6 +7,7 @@ import { Rounds } from '../table/rounds.js'
 import { type KeyRange, rangesOverlap, successor } from '../tree/key-range.js'
 import { isEmptyRange, type RangeOptions, resolveRange } from './bounds.js'
 import { keyChangedSince, type PendingJudge, pendingTouches, rangeChangedSince } from './changes-since.js'
+import { describe } from './encoding.js'
 import type { Engine } from './engine.js'
 import type { Keyspace } from './keyspace.js'
 import {
@@ -21,7 +22,7 @@ import {
   putTree,
   treeByteBound,
 } from './operations.js'
-import { checkClearOptions } from './options.js'
+import { checkNames, checkRangeNames, RANGE_NAMES } from './option-names.js'
 import { PrivateSegment } from './private-segment.js'
 import { ReadSet } from './read-set.js'
 import { Reader } from './reader.js'
@@ -32,6 +33,7 @@ import type { TreeState } from './tree-state.js'
 export type Isolation = 'serializable' | 'snapshot'
 
 const found = new Found()
+const TTL_NAMES = ['ttl']
 
 /** What the keyspaces of one transaction share: where it reads, what it has read, and what it is going to write. */
 export class TransactionState implements PendingJudge {
@@ -218,21 +220,25 @@ export class Transaction<K = string, V = string> extends Reader<K, V> {
   /** Another keyspace in the same transaction. */
   keyspace<K2, V2>(keyspace: Keyspace<K2, V2>): Transaction<K2, V2> {
     this.shared.checkOpen()
+    if (keyspace?.engine === undefined) {
+      throw invalid(`A transaction takes what db.keyspace() returned, not ${describe(keyspace)}`)
+    }
     if (keyspace.engine !== this.engine) throw invalid(`Keyspace '${keyspace.name}' belongs to another store`)
     return new Transaction(keyspace, this.shared)
   }
 
   /** Sets a key when the transaction commits. */
-  put(key: K, value: V, options: { ttl?: number } = {}): Promise<void> {
+  put(key: K, value: V, options?: { ttl?: number }): Promise<void> {
     return settled(() => this.putSync(key, value, options))
   }
 
   /** The same without a promise; nothing is written before the commit either way. */
-  putSync(key: K, value: V, options: { ttl?: number } = {}): void {
+  putSync(key: K, value: V, options?: { ttl?: number }): void {
     this.shared.checkOpen()
     const preparedKey = this.target.prepareKey(key)
     const preparedValue = this.target.prepareValue(value)
-    const expiresAt = expiryOf(options.ttl, this.engine.clock.now())
+    if (options !== undefined) checkNames(options, TTL_NAMES, 'put of a transaction')
+    const expiresAt = options === undefined ? 0 : expiryOf(options.ttl, this.engine.clock.now())
     checkSizes(preparedKey, preparedValue)
     this.shared.writes.add(this.state, putByteBound(preparedKey, preparedValue), (bytes, offset) =>
       putPut(bytes, offset, this.state, preparedKey, preparedValue, expiresAt),
@@ -262,7 +268,7 @@ export class Transaction<K = string, V = string> extends Reader<K, V> {
   /** The same without a promise. */
   clearSync(options: RangeOptions<K> = {}): void {
     this.shared.checkOpen()
-    checkClearOptions(options)
+    checkRangeNames(options, RANGE_NAMES, 'clear of a transaction')
     const range = resolveRange(this.keyEncoding, options)
     if (isEmptyRange(range)) return
     this.shared.writes.add(this.state, clearByteBound(range), (bytes, offset) =>

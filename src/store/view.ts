@@ -78,7 +78,7 @@ export class View {
         tombstones.addAll(inTables)
       }
     }
-    return { cursors, newestPositions, tombstones, limit: this.limit, now: this.engine.clock.now() }
+    return { cursors, newestPositions, tombstones, limit: this.limit, clock: this.engine.clock }
   }
 
   release(): void {

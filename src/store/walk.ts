@@ -1,3 +1,4 @@
+import type { Clock } from '../bytes/clock.js'
 import { compareBytes } from '../bytes/compare.js'
 import type { Cursor, Entry, EntryRun, WalkCursor } from '../bytes/cursor.js'
 import type { RangeTombstones } from '../bytes/range-tombstones.js'
@@ -14,7 +15,8 @@ export interface WalkSources {
   /** Range deletions of all sources; `undefined` where there are none. */
   readonly tombstones: RangeTombstones | undefined
   readonly limit: Position
-  readonly now: EpochMs
+  /** Asked where something expires. */
+  readonly clock: Clock
 }
 
 const NO_KEY = new Uint8Array(0)
@@ -56,7 +58,9 @@ export class Walk {
   private newestPositions: readonly Position[] = []
   private tombstones: RangeTombstones | undefined
   private limit: Position = 0
-  private now: EpochMs = 0
+  /** The moment at which expired entries are hidden; 0 where the clock is to be asked, which it is once something expires. */
+  now: EpochMs = 0
+  private clock: Clock | undefined
   private readonly open: () => WalkSources
   private isOpen = false
   private readonly range: KeyRange
@@ -98,7 +102,7 @@ export class Walk {
     this.newestPositions = sources.newestPositions
     this.tombstones = sources.tombstones
     this.limit = sources.limit
-    this.now = sources.now
+    this.clock = sources.clock
     this.isOpen = true
   }
 
@@ -312,11 +316,16 @@ export class Walk {
 
   private isHidden(cursor: Entry): boolean {
     if (cursor.kind === KIND_DELETE) return true
-    if (cursor.expiresAt !== 0 && cursor.expiresAt <= this.now) return true
+    if (cursor.expiresAt !== 0 && this.isPast(cursor.expiresAt)) return true
     const { tombstones } = this
     if (tombstones === undefined) return false
     const { keyBytes, keyStart, keyEnd } = cursor
     return tombstones.coveringPosition(keyBytes, keyStart, keyEnd, this.limit) > cursor.position
+  }
+
+  private isPast(expiresAt: EpochMs): boolean {
+    if (this.now === 0) this.now = this.clock!.now()
+    return expiresAt <= this.now
   }
 
   /** Counts a hidden entry. Under a range deletion that goes on and on, what it hides is passed over in one seek. */

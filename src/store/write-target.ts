@@ -36,5 +36,7 @@ export interface WriteTarget<K, V> {
   /** @internal */
   prepareValue(value: V): string | Uint8Array
   /** @internal */
-  syncOf(options: WriteOptions | undefined): boolean
+  writeSyncOf(options: WriteOptions | undefined, where: string): boolean
+  /** @internal */
+  putSyncOf(options: PutOptions | undefined, where: string): boolean
 }

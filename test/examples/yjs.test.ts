@@ -1,7 +1,7 @@
 import { join } from 'node:path'
+import { storeOf } from 'siltstone/level'
 import { describe, expect, it, vi } from 'vitest'
 import { exchange, type Notes, openNotes } from '../../docs/examples/yjs/notes.mjs'
-import { storeOf } from '../../src/level.js'
 import { SeededRandom } from '../simulation/seeded-random.js'
 import { inDirectory, run } from './programs.js'
 
@@ -68,9 +68,9 @@ describe('Yjs documents', () => {
       for (let i = 0; i < 3; i++) {
         doc.getText('text').insert(0, 'a word ')
         await saved()
-        const snapshot = storeOf(notes.level).snapshot()
+        const snapshot = storeOf(notes.level as never).snapshot()
         snapshot.close()
-        expect(storeOf(notes.level).stats().log.syncedPosition).toBe(snapshot.position)
+        expect(storeOf(notes.level as never).stats().log.syncedPosition).toBe(snapshot.position)
       }
       await notes.close()
     }))

@@ -7,6 +7,7 @@ import { BlockCache } from '../../src/table/block-cache.js'
 import { BlockNotResident } from '../../src/table/block-not-resident.js'
 import type { KeyRange } from '../../src/tree/key-range.js'
 import { LevelCursor } from '../../src/tree/level-cursor.js'
+import { ManualClock } from '../simulation/manual-clock.js'
 import { type SeededRandom, seededRandom } from '../table/random.js'
 import { bytes, type Entry, inOrder, openTable, put, text, writeTable } from '../table/sample.js'
 import { TestFiles } from '../table/test-files.js'
@@ -84,7 +85,13 @@ test('a walk that is interrupted by every block shows what it would have shown',
 
     const cursors = sources.map((open) => open(limit))
     const walk = new Walk(
-      () => ({ cursors, newestPositions: cursors.map(() => limit), tombstones: undefined, limit, now: 0 }),
+      () => ({
+        cursors,
+        newestPositions: cursors.map(() => limit),
+        tombstones: undefined,
+        limit,
+        clock: new ManualClock(0),
+      }),
       { start, end },
       reverse,
       () => {},

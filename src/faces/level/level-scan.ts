@@ -22,7 +22,12 @@ export interface EncodedScanOptions extends RangeOptions<Encoded> {
 
 /** The bounds alone: what else a caller passes to Level is none of the store's business. */
 export function rangeOf({ gt, gte, lt, lte }: RangeOptions<Encoded>): RangeOptions<Encoded> {
-  return { gt, gte, lt, lte } as RangeOptions<Encoded>
+  const range: RangeOptions<Encoded> = {}
+  if (gt !== undefined) range.gt = gt
+  if (gte !== undefined) range.gte = gte
+  if (lt !== undefined) range.lt = lt
+  if (lte !== undefined) range.lte = lte
+  return range
 }
 
 /** Where a read with Level's options reads; `undefined`: where it would anyway. */

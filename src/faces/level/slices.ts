@@ -1,4 +1,5 @@
 import type { Scan } from '../../store/scan.js'
+import type { SliceExpiries } from '../../store/slice-expiries.js'
 import type { Encoded } from './handles.js'
 import { AbortError, levelError } from './level-error.js'
 import type { Watermark } from './watermark.js'
@@ -16,6 +17,7 @@ export class Slices<T> {
   private readonly watermark: Watermark
   private readonly signal: AbortSignal | undefined
   private slice: T[] = []
+  private expiries: SliceExpiries | undefined
   private at = 0
   private isFirst = true
 
@@ -32,28 +34,34 @@ export class Slices<T> {
 
   /** The next entry, `undefined` at the end; at once where it was read before. Reads at most `left` entries. */
   next(left: number): T | undefined | Promise<T | undefined> {
+    if (this.expiries !== undefined) this.dropExpired()
     return this.at < this.slice.length ? this.slice[this.at++] : this.refill(left)
   }
 
   private async refill(left: number): Promise<T | undefined> {
-    this.slice = await this.read(this.isFirst ? 1 : Math.min(LARGEST_SLICE, left))
-    this.isFirst = false
-    this.at = 0
+    do {
+      this.slice = await this.read(this.isFirst ? 1 : Math.min(LARGEST_SLICE, left))
+      this.expiries = this.scan.expiries
+      this.isFirst = false
+      this.at = 0
+      this.dropExpired()
+    } while (this.slice.length > 0 && this.at === this.slice.length)
     return this.slice[this.at++]
   }
 
   /** Up to `count` entries: what is left of a slice, or a new one. */
   nextMany(count: number): Promise<T[]> {
     this.isFirst = false
+    this.dropExpired()
     if (this.cached === 0) return this.read(count)
-    const taken = this.slice.slice(this.at, this.at + count)
-    this.at += taken.length
+    const taken: T[] = []
+    for (; taken.length < count && this.cached > 0; this.dropExpired()) taken.push(this.slice[this.at++]!)
     return Promise.resolve(taken)
   }
 
   /** Up to `left` entries, however many bytes they have. */
   async all(left: number): Promise<T[]> {
-    const taken = this.slice.slice(this.at)
+    const taken = this.expiries?.left(this.slice, this.at) ?? this.slice.slice(this.at)
     this.drop()
     const rest = await this.abortable(this.scan.nextMany(left - taken.length))
     return taken.length === 0 ? rest : taken.concat(rest)
@@ -77,7 +85,13 @@ export class Slices<T> {
 
   private drop(): void {
     this.slice = []
+    this.expiries = undefined
     this.at = 0
+  }
+
+  /** What has expired since it was read is gone. */
+  private dropExpired(): void {
+    while (this.at < this.slice.length && this.expiries?.isPast(this.at)) this.at++
   }
 
   private read(count: number): Promise<T[]> {

@@ -16,7 +16,7 @@ import {
 import { RECORD_HEADER_BYTES, recordCount } from '../../log/record.js'
 import type { KeyRange } from '../../tree/key-range.js'
 import { encodeKey } from '../bounds.js'
-import { type Encoding, resolveEncoding } from '../encoding.js'
+import { type Encoding, namingKey, resolveEncoding } from '../encoding.js'
 import type { Engine } from '../engine.js'
 import { isInternal } from '../internal-trees.js'
 
@@ -111,11 +111,17 @@ export function readChange(bytes: Uint8Array, operation: number, keyspace: strin
   const keyStart = operationKeyStart(bytes, operation)
   const keyEnd = keyStart + operationKeyLength(bytes, operation)
   if (kind === KIND_RANGE_DELETE) return clearChange(keyspace, clearedRange(bytes, operation), keyEncoding)
-  const key = keyEncoding.read(bytes, keyStart, keyEnd)
-  if (kind === KIND_DELETE) return { type: 'del', keyspace, key }
-  const value = valueEncoding.read(bytes, keyEnd, keyEnd + operationValueLength(bytes, operation))
-  const expiresAt = operationExpiresAt(bytes, operation)
-  return { type: 'put', keyspace, key, value, ...(expiresAt === 0 ? {} : { expiresAt }) }
+  let part: 'key' | 'value' = 'key'
+  try {
+    const key = keyEncoding.read(bytes, keyStart, keyEnd)
+    if (kind === KIND_DELETE) return { type: 'del', keyspace, key }
+    part = 'value'
+    const value = valueEncoding.read(bytes, keyEnd, keyEnd + operationValueLength(bytes, operation))
+    const expiresAt = operationExpiresAt(bytes, operation)
+    return { type: 'put', keyspace, key, value, ...(expiresAt === 0 ? {} : { expiresAt }) }
+  } catch (error) {
+    throw namingKey(error, part, keyspace, bytes.slice(keyStart, keyEnd))
+  }
 }
 
 /** What a deletion of a range covers, in memory of its own. */

@@ -1,4 +1,6 @@
+import { invalid } from '../../bytes/errors.js'
 import { encodeKey } from '../bounds.js'
+import { describe } from '../encoding.js'
 import type { Keyspace } from '../keyspace.js'
 import type { Transaction } from '../transaction.js'
 import { encodeEntry, type IndexEntry } from './index-entry.js'
@@ -31,11 +33,17 @@ export function entriesOf<K, V>(
 ): Map<string, IndexEntry> {
   const primaryKey = encodeKey(data.keyEncoding, key)
   const entries = new Map<string, IndexEntry>()
-  for (const tuple of index.tuplesOf(value, key)) {
+  for (const tuple of tuplesOf(index, value, key)) {
     const entry = encodeEntry(tuple, primaryKey)
     entries.set(Buffer.from(entry.key).toString('latin1'), entry)
   }
   return entries
+}
+
+function tuplesOf<K, V>(index: WrittenIndex<K, V>, value: V, key: K): Iterable<Tuple> {
+  const made: unknown = index.tuplesOf(value, key)
+  if (typeof made === 'object' && made !== null && Symbol.iterator in made) return made as Iterable<Tuple>
+  throw invalid(`The function of index '${index.name}' must return an array of tuples, not ${describe(made)}`)
 }
 
 /**

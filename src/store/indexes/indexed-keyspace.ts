@@ -2,8 +2,10 @@ import { invalid } from '../../bytes/errors.js'
 import type { RangeOptions } from '../bounds.js'
 import { describe, resolveEncoding } from '../encoding.js'
 import { internalKeyspace } from '../internal-keyspace.js'
-import type { Keyspace } from '../keyspace.js'
+import { Keyspace } from '../keyspace.js'
 import { checkWellFormed } from '../name.js'
+import { checkNames, checkRangeNames, PUT_NAMES, RANGE_NAMES, WRITE_NAMES } from '../option-names.js'
+import { checkClearOptions } from '../options.js'
 import { type TransactionOptions, transact } from '../transact.js'
 import type { PutOptions, WriteOptions } from '../write-target.js'
 import { backfill, dropOthers, type IndexState, type IndexStates } from './backfill.js'
@@ -53,7 +55,8 @@ export class IndexedTransaction<K, V, D extends IndexDefinitions<K, V>> {
   }
 
   /** Sets a key, and what the indexes have of it. */
-  put(key: K, value: V, options: { ttl?: number } = {}): Promise<void> {
+  async put(key: K, value: V, options: { ttl?: number } = {}): Promise<void> {
+    checkNames(options, ['ttl'], 'put of a transaction')
     return this.writer.put(this.tx, key, value, options)
   }
 
@@ -64,6 +67,7 @@ export class IndexedTransaction<K, V, D extends IndexDefinitions<K, V>> {
 
   /** Removes every key of a range, and what the indexes have of them: these are looked at one by one. */
   async clear(range: RangeOptions<K> = {}): Promise<void> {
+    checkRangeNames(range, RANGE_NAMES, 'clear of a transaction')
     const data = this.tx.keyspace(this.data)
     for await (const [key, value] of data.entries(range)) this.writer.removeEntries(this.tx, key, value)
     data.clearSync(range)
@@ -106,18 +110,21 @@ export class IndexedKeyspace<K, V, D extends IndexDefinitions<K, V>> {
   }
 
   /** Sets a key, and what the indexes have of it. */
-  put(key: K, value: V, options: PutOptions = {}): Promise<void> {
+  async put(key: K, value: V, options: PutOptions = {}): Promise<void> {
+    checkNames(options, PUT_NAMES, 'put')
     const { sync, ...rest } = options
     return this.write((tx) => tx.put(key, value, rest), { sync })
   }
 
   /** Removes a key, and what the indexes have of it. */
-  del(key: K, options: WriteOptions = {}): Promise<void> {
+  async del(key: K, options: WriteOptions = {}): Promise<void> {
+    checkNames(options, WRITE_NAMES, 'del')
     return this.write((tx) => tx.del(key), options)
   }
 
   /** Removes every key of a range, and what the indexes have of them, in one commit. */
-  clear(options: RangeOptions<K> & WriteOptions = {}): Promise<void> {
+  async clear(options: RangeOptions<K> & WriteOptions = {}): Promise<void> {
+    checkClearOptions(options)
     const { sync, ...range } = options
     return this.write((tx) => tx.clear(range as RangeOptions<K>), { sync })
   }
@@ -133,6 +140,7 @@ export class IndexedKeyspace<K, V, D extends IndexDefinitions<K, V>> {
    * })
    */
   within(tx: TransactionScope): IndexedTransaction<K, V, D> {
+    if (typeof tx?.keyspace !== 'function') throw invalid(`within takes a transaction, not ${describe(tx)}`)
     return new IndexedTransaction(tx, this.data, this.writer, (name) => this.written(name))
   }
 
@@ -148,7 +156,8 @@ export class IndexedKeyspace<K, V, D extends IndexDefinitions<K, V>> {
   private written(name: string): WrittenIndex<K, V> {
     const index = this.indexes.get(name)
     if (index === undefined) {
-      throw invalid(`There is no index '${name}' here; declared are '${[...this.indexes.keys()].join("', '")}'`)
+      const wanted = typeof name === 'string' ? `'${name}'` : describe(name)
+      throw invalid(`There is no index ${wanted} here; declared are '${[...this.indexes.keys()].join("', '")}'`)
     }
     return index
   }
@@ -173,6 +182,12 @@ export async function indexed<K, V, D extends IndexDefinitions<K, NoInfer<V>>>(
   keyspace: Keyspace<K, V>,
   definitions: D,
 ): Promise<IndexedKeyspace<K, V, D>> {
+  if (!(keyspace instanceof Keyspace)) {
+    throw invalid(`indexed takes what db.keyspace() returned, not ${describe(keyspace)}`)
+  }
+  if (typeof definitions !== 'object' || definitions === null) {
+    throw invalid(`indexed takes an object of indexes by their names, not ${describe(definitions)}`)
+  }
   const entriesFor = (name: string): Keyspace<Bytes, Bytes> =>
     internalKeyspace(keyspace, `index:${JSON.stringify([keyspace.name, name])}`, VIEW, VIEW)
   const states: IndexStates = internalKeyspace(
@@ -196,6 +211,9 @@ function checked<K, V>(
   name: string,
   definition: unknown,
 ): { name: string; tuplesOf: IndexFunction<K, V>; version: number } {
+  if (typeof definition === 'object' && definition !== null) {
+    checkNames(definition, ['tuples', 'version'], `index '${name}'`)
+  }
   const { tuples: tuplesOf, version = 1 } =
     typeof definition === 'function'
       ? { tuples: definition as IndexFunction<K, V> }

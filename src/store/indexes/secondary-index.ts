@@ -1,4 +1,5 @@
 import type { Encoding } from '../encoding.js'
+import { checkNames, SCAN_NAMES } from '../option-names.js'
 import type { Reader, ReadPoint } from '../reader.js'
 import type { Scan } from '../scan.js'
 import { decodeEntry, type IndexEntry } from './index-entry.js'
@@ -40,6 +41,7 @@ export class SecondaryIndex<K, T extends Tuple = Tuple> {
    * await people.index('byCity').entries({ prefix: ['London'] }).toArray() // [[['London', 1815], 'ada']]
    */
   entries(options: IndexScanOptions<T> = {}): Scan<Bytes, [T, K]> {
+    checkNames(options, SCAN_NAMES, 'entries')
     const { keyEncoding } = this
     return this.scan(options, (entry) => {
       const { tuple, primaryKey } = decodeEntry(entry)
@@ -49,6 +51,7 @@ export class SecondaryIndex<K, T extends Tuple = Tuple> {
 
   /** The keys that tuples of the range lead to; one that several tuples lead to comes with each. */
   keys(options: IndexScanOptions<T> = {}): Scan<Bytes, K> {
+    checkNames(options, SCAN_NAMES, 'keys')
     const { keyEncoding } = this
     return this.scan(options, (entry) => {
       const { primaryKey } = decodeEntry(entry)
@@ -57,7 +60,8 @@ export class SecondaryIndex<K, T extends Tuple = Tuple> {
   }
 
   /** How many entries a range holds. */
-  count(options: Omit<IndexScanOptions<T>, 'reverse' | 'limit' | 'signal'> = {}): Promise<number> {
+  async count(options: Omit<IndexScanOptions<T>, 'reverse' | 'limit' | 'signal'> = {}): Promise<number> {
+    checkNames(options, SCAN_NAMES, 'count')
     return this.scan(options, () => undefined).count()
   }
 

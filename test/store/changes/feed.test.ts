@@ -119,7 +119,11 @@ describe('changes', () => {
     db.keyspace('texts', { valueEncoding: 'json' })
     const changes = db.changes({ since: 0 })
     expect((await changes.next()).value?.operations).toMatchObject([{ key: 'good', value: 1 }])
-    await expect(changes.next()).rejects.toThrow(SyntaxError)
+    await expect(changes.next()).rejects.toMatchObject({
+      code: 'SILT_CORRUPTION',
+      message: expect.stringMatching(/^The value of key 'bad' in keyspace 'texts' is no JSON: /),
+      cause: expect.any(SyntaxError),
+    })
     expect(await changes.next()).toEqual({ value: undefined, done: true })
   })
 
