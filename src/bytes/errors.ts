@@ -1,3 +1,5 @@
+import { isError, reasonOf } from './reason.js'
+
 /** Every way in which Siltstone says no. `docs/errors.md` has a section for each of them. */
 export type SiltstoneErrorCode =
   | 'SILT_CONFLICT'
@@ -95,8 +97,8 @@ const ADVICE: Record<string, string> = {
  */
 export function ioError(error: unknown, attempt: string, file: string): Error {
   const code = (error as { code?: string } | undefined)?.code
-  if (error instanceof Error && (error instanceof SiltstoneError || code === undefined)) return error
-  const reason = error instanceof Error ? error.message : String(error)
+  if (isError(error) && (error instanceof SiltstoneError || code === undefined)) return error
+  const reason = reasonOf(error)
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new SiltstoneError('SILT_NO_SPACE', `No space left to ${attempt} ${file}; free some and write again`, {
       cause: error,

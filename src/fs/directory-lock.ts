@@ -3,6 +3,7 @@ import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ioError, SiltstoneError } from '../bytes/errors.js'
+import { reasonOf } from '../bytes/reason.js'
 import type { FileLock } from './file-system.js'
 import type { Holder } from './holder.js'
 import { HolderFile } from './holder-file.js'
@@ -101,7 +102,7 @@ function isReadOnly(error: unknown): boolean {
 }
 
 function readOnlyDirectory(directory: string, error: unknown): SiltstoneError {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   return new SiltstoneError(
     'SILT_IO',
     `Could not lock ${directory}: ${reason}; make the directory writable, or open with { readOnly: true } to read`,

@@ -4,23 +4,13 @@ import { bury as layToRest } from './burial.js'
 import { announce, type QueueEvent } from './channels.js'
 import type { Delivery } from './delivery.js'
 import type { Entry } from './entry.js'
-import { type Filter, MOST_PASSED } from './handout.js'
+import { MOST_PASSED } from './handout.js'
+import { Lookout } from './lookout.js'
 import type { StoredMessage } from './message-format.js'
+import type { Reader } from './reader.js'
 import { backoffDelay, momentAfter } from './rules.js'
 
 const LONGEST_REASON = 4096
-
-/** A message that a reader made of what is stored, or why it could not. */
-export type Opened<M> = { readonly message: M } | { readonly failure: string; readonly isFatal: boolean }
-
-/** Whoever receives: what it takes, and what it makes of it. */
-export interface Reader<M> {
-  /** Whether a message is handed to it at all. */
-  readonly filter?: Filter | undefined
-  /** What is handed out counts as acknowledged at once. */
-  readonly isAtMostOnce?: boolean
-  open(entry: Entry, stored: StoredMessage): Opened<M>
-}
 
 interface Handed {
   readonly entry: Entry
@@ -61,9 +51,11 @@ export class Dispatcher {
   private timer: { readonly at: number; readonly cancel: () => void } | undefined
   private sweepTimer: { readonly at: number; readonly cancel: () => void } | undefined
   private releaseProcess: (() => void) | undefined
+  private readonly lookout: Lookout
 
   constructor(delivery: Delivery) {
     this.delivery = delivery
+    this.lookout = new Lookout(delivery)
     delivery.stock.onReady = () => this.wake()
   }
 
@@ -136,7 +128,18 @@ export class Dispatcher {
     this.timer?.cancel()
     this.sweepTimer?.cancel()
     for (const waiter of this.waiters.splice(0)) waiter.reject(error)
+    this.lookout.close()
     this.holdOrRelease()
+  }
+
+  /** A reader that is open, whether it receives or not. Returns what ends that. */
+  attach(reader: Reader<never>): () => void {
+    return this.lookout.attach(reader)
+  }
+
+  /** What no open reader wants is done with, as far as it stands in front of everything else. */
+  passUnwanted(): void {
+    if (this.closedWith === undefined && !this.paused) this.lookout.passNow()
   }
 
   /** Looks, once this turn's commits are done with, whether somebody who waits can have something. */
@@ -144,6 +147,7 @@ export class Dispatcher {
     if (this.isScheduled || this.closedWith !== undefined) return
     if (this.waiters.length === 0) {
       this.arm()
+      if (!this.paused) this.lookout.wake()
       return
     }
     this.isScheduled = true
@@ -256,7 +260,8 @@ export class Dispatcher {
       if ('message' in opened) {
         announce('deliver', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), attempts: entry.attempts }))
         messages.push(opened.message)
-      } else if (!reader.isAtMostOnce) this.fail(entry, opened.failure, opened.isFatal)
+      } else if ('isUnwanted' in opened) this.finish(entry)
+      else if (!reader.isAtMostOnce) this.fail(entry, opened.failure, opened.isFatal)
     }
     if (waiter.isOver) return
     if (messages.length > 0) waiter.resolve(messages)
@@ -281,6 +286,17 @@ export class Dispatcher {
     if (entry.state !== 'in-flight') return
     const done = isFatal ? this.bury(entry, reason) : this.fault(entry, undefined, reason)
     done.catch(() => {})
+  }
+
+  /** Nobody wants it. Where that cannot be written down now, its visibility timeout brings it back. */
+  private finish(entry: Entry): void {
+    if (entry.state !== 'in-flight') return
+    const { delivery } = this
+    try {
+      delivery.stock.commit(false, (change) => delivery.departures.acknowledge(change, entry)).catch(() => {})
+    } catch {
+      // The store takes no writes now.
+    }
   }
 
   /** A delivery has failed: the message is tried again after a while, unless it was tried often enough. */

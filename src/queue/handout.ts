@@ -229,6 +229,18 @@ export class Handout {
     change.onCommitted(() => stock.deadlines.add(entry))
   }
 
+  /** Passes over those at the head that are not wanted, as part of a commit, while more are at hand; at most so many. */
+  passUnwanted(change: Change, lane: Lane<Entry>, isUnwanted: Filter, most: number): void {
+    const { cursor, passedBytes } = lane
+    change.onRefused(() => lane.moveTo(cursor, passedBytes))
+    for (let left = most; left > 0 && lane.head !== undefined; left--) {
+      if (!isUnwanted(lane.head.message, lane.head.offset)) break
+      lane.pass()
+    }
+    change.onCommitted(() => this.departures.freed(lane))
+    this.stock.settleCursors(change)
+  }
+
   /** Takes messages that have expired off the heads of the lanes, as part of a commit. Whether there may be more. */
   sweep(change: Change, now: number): boolean {
     const { stock } = this

@@ -109,6 +109,18 @@ export class Lane<Entry> {
     this.aheadAt = 0
   }
 
+  /** Reads the head, waiting for the disk if it must. Says whether there is one. */
+  readHead(): boolean {
+    this.catchUp()
+    if (this.head !== undefined) return true
+    const { log, cursor } = this
+    if (cursor >= log.visible) return false
+    const message = log.at(cursor)
+    if (message === undefined) throw this.missing(cursor)
+    this.ahead.push({ offset: cursor, message })
+    return true
+  }
+
   private get behindAhead(): number {
     const last = this.ahead.at(-1)
     return last === undefined ? this.cursor : last.offset + 1

@@ -1,4 +1,5 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
+import { reasonOf } from '../bytes/reason.js'
 import { type BatchPart, checkReceivedFrom } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
 import { checked, flag } from '../store/options.js'
@@ -7,6 +8,7 @@ import { type Change, changePart, commitChange } from './change.js'
 import type { Delivery } from './delivery.js'
 import { Dispatcher } from './dispatcher.js'
 import type { Entry } from './entry.js'
+import type { StopOptions } from './handler-loop.js'
 import { Intake } from './intake.js'
 import { milliseconds } from './rules.js'
 
@@ -25,7 +27,7 @@ export interface NackOptions extends WriteOptions {
   reason?: string
 }
 
-const reason = (value: unknown): unknown => String(value)
+const reason = (value: unknown): unknown => reasonOf(value)
 const nackChecks = { delay: milliseconds, reason, sync: flag }
 
 /** A queue or a subscription as its handles share it: the way in, what waits, the way out, and how a delivery ends. */
@@ -34,7 +36,7 @@ export class Mailbox {
   readonly dispatcher: Dispatcher
   readonly intake: Intake
   /** What works on it in this process. */
-  readonly workers = new Set<{ stop(): Promise<void> }>()
+  readonly workers = new Set<{ stop(options: StopOptions): Promise<void> }>()
   private soon: Receipt[] = []
   private soonDone: Promise<void> | undefined
 
@@ -127,9 +129,9 @@ export class Mailbox {
     return count
   }
 
-  /** Lets the handlers that run come to their end. */
-  async stopWorkers(): Promise<void> {
-    await Promise.all([...this.workers].map((worker) => worker.stop()))
+  /** Lets the handlers that run come to their end, for as long as the options say. */
+  async stopWorkers(options: StopOptions): Promise<void> {
+    await Promise.all([...this.workers].map((worker) => worker.stop(options)))
   }
 
   close(error: unknown): void {

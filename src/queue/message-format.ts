@@ -1,5 +1,6 @@
 import { assert, invalid } from '../bytes/errors.js'
 import { getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
+import { reasonOf } from '../bytes/reason.js'
 import { getText, putText, textByteBound } from '../bytes/text.js'
 import { LATEST_EXPIRY } from '../bytes/units.js'
 import { LONGEST_VALUE_BYTES } from '../log/operation.js'
@@ -105,7 +106,7 @@ export function jsonOf(value: unknown, what: string): string {
   try {
     text = JSON.stringify(value)
   } catch (error) {
-    throw invalid(`${what} must be bytes, text or what JSON holds: ${error instanceof Error ? error.message : error}`)
+    throw invalid(`${what} must be bytes, text or what JSON holds: ${reasonOf(error)}`)
   }
   if (text === undefined) throw invalid(`${what} must be bytes, text or what JSON holds, not ${describe(value)}`)
   return text

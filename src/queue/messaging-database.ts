@@ -1,6 +1,8 @@
 import { invalid } from '../bytes/errors.js'
+import { type CloseOptions, closeTimeout } from '../store/close-options.js'
 import { openStore, Database as Store } from '../store/database.js'
 import type { AnyEncoding, Decoded, EncodingOptions } from '../store/encoding.js'
+import { keepAlive } from '../store/keep-alive.js'
 import { checkName } from '../store/name.js'
 import type { OpenOptions } from '../store/options.js'
 import { DurableLog } from './durable-log.js'
@@ -90,15 +92,29 @@ export class Database<K = string, V = string> extends Store<K, V> {
     this.topics.clear()
   }
 
-  /** Lets running handlers finish, tells whoever waits, and closes the store; twice is once. */
-  override close(): Promise<void> {
-    this.ending ??= this.office === undefined ? super.close() : this.closeWith(this.office)
-    return this.ending
+  /**
+   * Lets running handlers finish, for `timeout` milliseconds at most (default 30,000), tells whoever waits, and closes the store; twice
+   * is once. A handler that is not done by then is given up: its message is given back, and its later writes are refused.
+   *
+   * @example
+   * await db.close({ timeout: 5000 })
+   */
+  override async close(options: CloseOptions = {}): Promise<void> {
+    const timeout = closeTimeout(options)
+    const { office } = this
+    if (office === undefined) this.ending ??= super.close()
+    else {
+      // Called first, so that a second call with less time shortens the first one.
+      const stopped = office.stopWorkers({ timeout })
+      this.ending ??= keepAlive(this.closeAfter(stopped, office))
+    }
+    await this.ending
   }
 
   /** What handlers have begun they may still write and acknowledge. */
-  private async closeWith(office: PostOffice): Promise<void> {
+  private async closeAfter(stopped: Promise<void>, office: PostOffice): Promise<void> {
     try {
+      await stopped
       await office.close()
     } finally {
       await super.close()

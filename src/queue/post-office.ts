@@ -6,6 +6,7 @@ import type { TreeState } from '../store/tree-state.js'
 import { type Change, commitChange } from './change.js'
 import { Delivery } from './delivery.js'
 import { closedError } from './dispatcher.js'
+import type { StopOptions } from './handler-loop.js'
 import { Mailbox } from './mailbox.js'
 import type { MessageLog } from './message-log.js'
 import type { Office, OwnerKind } from './office.js'
@@ -149,10 +150,14 @@ export class PostOffice implements Office {
     this.names = undefined
   }
 
-  /** Whoever waits is told; workers let their handlers finish. */
+  /** Workers let their handlers finish, for as long as the options say. A later call with less time is heeded. */
+  async stopWorkers(options: StopOptions): Promise<void> {
+    await Promise.all([...this.mailboxes.values()].map((mailbox) => mailbox.stopWorkers(options)))
+  }
+
+  /** Whoever waits is told. */
   async close(): Promise<void> {
     if (this.isClosed) return
-    await Promise.all([...this.mailboxes.values()].map((mailbox) => mailbox.stopWorkers()))
     const behind = this.isWritable ? this.recordRules() : Promise.resolve()
     this.isClosed = true
     this.sweeper.close()

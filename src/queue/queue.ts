@@ -5,7 +5,6 @@ import { checkName } from '../store/name.js'
 import { checkNames, requireObject } from '../store/option-names.js'
 import { checked, flag, signal, whole } from '../store/options.js'
 import type { WriteOptions } from '../store/write-target.js'
-import type { Opened, Reader } from './dispatcher.js'
 import { type Draft, draftMessage } from './draft.js'
 import type { Entry } from './entry.js'
 import type { Handler } from './handler-loop.js'
@@ -15,11 +14,12 @@ import { Message } from './message.js'
 import type { DeadLetter, StoredMessage } from './message-format.js'
 import { peek } from './peek.js'
 import { RateLimiter } from './rate-limiter.js'
+import type { Opened, Reader } from './reader.js'
 import { redriveLetters } from './redrive.js'
 import type { Repetition, Repetitions, When } from './repetition.js'
 import { milliseconds, type QueueOptions, type Rules } from './rules.js'
 import { Signer } from './signature.js'
-import { type ConsumeOptions, Worker } from './worker.js'
+import { type ConsumeOptions, loopSettings, Worker } from './worker.js'
 
 /** What `send` takes. */
 export interface SendOptions extends MessageOptions, WriteOptions {
@@ -108,7 +108,6 @@ const redriveMax = whole(0, Number.MAX_SAFE_INTEGER, 'messages')
 const redriveChecks = {
   max: (value: unknown, name: string) => (value === Number.POSITIVE_INFINITY ? value : redriveMax(value, name)),
 }
-const consumeChecks = { concurrency: whole(1, 10_000, 'handlers'), prefetch: whole(1, 10_000, 'messages') }
 
 /** The options of `receive`, checked. @internal */
 export function waitOptions(options: ReceiveOptions): { max: number; waitMs: number; signal: AbortSignal | undefined } {
@@ -123,11 +122,6 @@ export function waitOptions(options: ReceiveOptions): { max: number; waitMs: num
   }
 }
 
-/** The options of `consume`, checked. @internal */
-export function consumeOptions(options: ConsumeOptions): ConsumeOptions {
-  return checked(options, consumeChecks, 'consume')
-}
-
 /** Starts a worker. @internal */
 export function startWorker<M extends Message>(
   mailbox: Mailbox,
@@ -136,9 +130,9 @@ export function startWorker<M extends Message>(
   options: ConsumeOptions,
 ): Worker<M> {
   if (typeof handler !== 'function') throw invalid(`consume takes a function, not ${describe(handler)}`)
-  const { concurrency = 1, prefetch = concurrency } = consumeOptions(options)
+  const settings = loopSettings(options)
   mailbox.delivery.post.engine.checkWritable()
-  return new Worker(mailbox, reader, handler, concurrency, prefetch)
+  return new Worker(mailbox, reader, handler, settings)
 }
 
 /**
@@ -249,11 +243,12 @@ export class Queue<T = unknown> implements MessageTarget<T> {
   }
 
   /**
-   * Feeds messages to a function: acknowledged when it returns, given back when it throws, kept from others for as long as it runs.
+   * Feeds messages to a function: acknowledged when it returns, given back when it throws, kept from others for as long as it runs, or
+   * for `timeout` at most. `signal` is aborted when that is over, and when the worker is stopped.
    *
    * @example
-   * const worker = q.consume(async (message) => console.log(message.body), { concurrency: 8 })
-   * await worker.stop()
+   * const worker = q.consume(async ({ body }, { signal }) => console.log(body, signal.aborted), { concurrency: 8, timeout: 60_000 })
+   * await worker.stop({ timeout: 5000 })
    */
   consume(handler: Handler<Message<T>>, options: ConsumeOptions = {}): Worker<Message<T>> {
     return startWorker(this.mailbox, this.reader, handler, options)

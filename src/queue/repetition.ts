@@ -1,5 +1,6 @@
 import { Cron } from 'croner'
 import { invalid } from '../bytes/errors.js'
+import { reasonOf } from '../bytes/reason.js'
 import type { MessageOptions } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
 import { checked } from '../store/options.js'
@@ -57,7 +58,7 @@ function cronOf({ cron, timezone }: { cron: string; timezone?: string }): Cron {
   try {
     return new Cron(cron, timezone === undefined ? {} : { timezone })
   } catch (error) {
-    throw invalid(`'${cron}' is no cron pattern: ${error instanceof Error ? error.message : error}`)
+    throw invalid(`'${cron}' is no cron pattern: ${reasonOf(error)}`)
   }
 }
 

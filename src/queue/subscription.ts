@@ -1,16 +1,17 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
+import { reasonOf } from '../bytes/reason.js'
 import { describe } from '../store/encoding.js'
 import { checkNames } from '../store/option-names.js'
 import { checked, flag } from '../store/options.js'
 import type { WriteOptions } from '../store/write-target.js'
-import type { Opened, Reader } from './dispatcher.js'
 import type { Entry } from './entry.js'
 import { offsetAt } from './follower.js'
-import type { Handler } from './handler-loop.js'
+import { type Handler, type StopOptions, stopTimeout } from './handler-loop.js'
 import type { Mailbox } from './mailbox.js'
 import { Message } from './message.js'
 import type { StoredMessage } from './message-format.js'
 import { type ReceiveOptions, startWorker, waitOptions } from './queue.js'
+import type { Opened, Reader } from './reader.js'
 import type { Rules } from './rules.js'
 import type { StoredRun } from './stored-run.js'
 import type { ConsumeOptions, Worker } from './worker.js'
@@ -66,10 +67,20 @@ export class TopicMessage<T = unknown> extends Message<T> {
 export interface SubscriptionReading<T, R> {
   /** 'at-least-once' (default): until it is acknowledged. 'at-most-once': acknowledged before it is handed out. */
   delivery?: 'at-least-once' | 'at-most-once'
-  /** What it does not want is done with. */
+  /**
+   * What it does not want is done with. It is asked before every delivery; where it throws, that delivery has failed: the message is tried
+   * again, and dies when it was tried `maxAttempts` times. It is never delivered unfiltered.
+   */
   filter?: (message: TopicMessage<T>) => boolean
-  /** What the body becomes. */
+  /** What the body becomes. Where it throws, the delivery has failed, as with `filter`. */
   map?: (message: TopicMessage<T>) => R
+}
+
+/** What a filter said of a message. */
+interface Verdict {
+  readonly isWanted: boolean
+  /** Why it could not say. */
+  readonly failure: string | undefined
 }
 
 /**
@@ -93,6 +104,9 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
   private readonly held = new Set<TopicMessage<T>>()
   private readonly workers = new Set<Worker<TopicMessage<T>>>()
   private readonly onClosed: () => void
+  private readonly detach: () => void
+  /** What the filter said of messages that are on their way out: it is asked once for each delivery. */
+  private readonly verdicts = new WeakMap<StoredMessage, Verdict>()
 
   /** @internal Subscriptions come from `topic.subscribe()`. */
   constructor(run: StoredRun, mailbox: Mailbox, reading: SubscriptionReading<unknown, T>, onClosed: () => void) {
@@ -105,8 +119,10 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
     this.reader = {
       open: (entry, stored) => this.open(entry, stored),
       isAtMostOnce: reading.delivery === 'at-most-once',
-      filter: filter && ((stored, offset) => this.isWanted(filter, stored, offset)),
+      // What the filter fails at is handed out, and that delivery fails: so it is counted.
+      filter: filter && ((stored, offset) => this.ask(filter, stored, offset).isWanted),
     }
+    this.detach = mailbox.dispatcher.attach(this.reader as Reader<never>)
   }
 
   /** Takes messages, or waits for the first. */
@@ -148,9 +164,10 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
     return this.mailbox.delivery.rules
   }
 
-  /** How many messages of the topic it has not done with yet. */
+  /** How many messages of the topic it has not done with yet. What the filter leaves out in front of the next one that it wants is done with. */
   lag(): number {
     this.checkOpen()
+    this.mailbox.dispatcher.passUnwanted()
     return this.mailbox.delivery.stock.counts(this.run.post.clock.now()).depth
   }
 
@@ -181,13 +198,16 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
     dispatcher.wake()
   }
 
-  /** Ends its loops and workers and gives back what was not acknowledged. The cursor stays. */
-  async close(): Promise<void> {
-    if (this.closing.signal.aborted) return
+  /** Ends its loops and workers, as `stop` does, and gives back what was not acknowledged. The cursor stays. */
+  async close(options: StopOptions = {}): Promise<void> {
+    stopTimeout(options, 0, 'close')
+    const isFirst = !this.closing.signal.aborted
     this.closing.abort()
-    await Promise.all([...this.workers].map((worker) => worker.stop()))
+    await Promise.all([...this.workers].map((worker) => worker.stop(options)))
+    if (!isFirst) return
     for (const message of this.held) if (!message.isSettled) this.mailbox.dispatcher.release(message.entry)
     this.held.clear()
+    this.detach()
     this.onClosed()
   }
 
@@ -205,26 +225,35 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
     this.held.add(message)
   }
 
-  private isWanted(filter: (message: TopicMessage) => boolean, stored: StoredMessage, offset: number): boolean {
+  private ask(filter: (message: TopicMessage) => boolean, stored: StoredMessage, offset: number): Verdict {
+    const known = this.verdicts.get(stored)
+    if (known !== undefined) return known
+    let verdict: Verdict
     try {
-      return filter(this.preview(stored, offset))
-    } catch {
-      // Handed out, it fails for the same reason, and that is written down with it.
-      return true
+      // Like every condition: what counts as true is wanted.
+      verdict = { isWanted: Boolean(filter(this.preview(stored, offset))), failure: undefined }
+    } catch (error) {
+      verdict = { isWanted: true, failure: reasonOf(error) }
     }
+    this.verdicts.set(stored, verdict)
+    return verdict
   }
 
   private open(entry: Entry, stored: StoredMessage): Opened<TopicMessage<T>> {
     const offset = this.offsetOf(entry)
     const { filter, map } = this.reading
     const isDone = this.reader.isAtMostOnce === true
+    if (filter !== undefined) {
+      const { isWanted, failure } = this.ask(filter, stored, offset)
+      if (failure !== undefined) return { failure, isFatal: false }
+      if (!isWanted) return { isUnwanted: true }
+    }
     try {
       const original = this.make(entry, stored, stored.body(), offset, isDone)
-      if (filter !== undefined && entry.attempts === 1) filter(original)
       if (map === undefined) return { message: original as TopicMessage<T> }
       return { message: this.make(entry, stored, map(original), offset, isDone) }
     } catch (error) {
-      return { failure: error instanceof Error ? error.message : String(error), isFatal: false }
+      return { failure: reasonOf(error), isFatal: false }
     }
   }
 

@@ -1,7 +1,9 @@
-import type { Reader } from './dispatcher.js'
-import { type Handler, HandlerLoop } from './handler-loop.js'
+import { checked, whole } from '../store/options.js'
+import { type Handler, HandlerLoop, type LoopSettings } from './handler-loop.js'
 import type { Mailbox } from './mailbox.js'
 import type { Message } from './message.js'
+import type { Reader } from './reader.js'
+import { milliseconds } from './rules.js'
 
 /** What `consume` takes. */
 export interface ConsumeOptions {
@@ -9,6 +11,24 @@ export interface ConsumeOptions {
   concurrency?: number
   /** How many messages are held at once, those in handlers included (default: as many as run at once). */
   prefetch?: number
+  /**
+   * Milliseconds that a handler may take (default: as long as it takes). When they are over its signal is aborted, its message is given
+   * back with its attempt counted, its place is free, and what it does later comes to nothing.
+   */
+  timeout?: number
+}
+
+const consumeChecks = {
+  concurrency: whole(1, 10_000, 'handlers'),
+  prefetch: whole(1, 10_000, 'messages'),
+  timeout: (value: unknown, name: string) => (value === Number.POSITIVE_INFINITY ? value : milliseconds(value, name)),
+}
+
+/** The options of `consume`, checked. @internal */
+export function loopSettings(options: ConsumeOptions): LoopSettings {
+  const given = checked(options, consumeChecks, 'consume') as ConsumeOptions
+  const { concurrency = 1, prefetch = concurrency, timeout = Number.POSITIVE_INFINITY } = given
+  return { concurrency, prefetch, timeout }
 }
 
 /**
@@ -20,8 +40,8 @@ export class Worker<M extends Message> extends HandlerLoop<M> {
   private readonly reader: Reader<M>
 
   /** @internal Workers come from `consume`. */
-  constructor(mailbox: Mailbox, reader: Reader<M>, handler: Handler<M>, concurrency: number, prefetch: number) {
-    super(handler, concurrency, prefetch, mailbox.delivery.post.clock)
+  constructor(mailbox: Mailbox, reader: Reader<M>, handler: Handler<M>, settings: LoopSettings) {
+    super(handler, settings, mailbox.delivery.post.clock)
     this.mailbox = mailbox
     this.reader = reader
     mailbox.workers.add(this)

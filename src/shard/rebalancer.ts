@@ -25,7 +25,7 @@ export interface RebalanceProgress {
 
 /** What every rebalance takes. */
 export interface RebalanceOptions {
-  /** Called after every step. */
+  /** Called after every step. Where it throws, the keys move all the same, and the call fails with what it threw when they have. */
   onProgress?: (progress: RebalanceProgress) => void
   /** Show what would move, and move nothing. */
   dryRun?: boolean
@@ -181,11 +181,24 @@ export class Rebalancer {
 
   private async listened<T>(options: RebalanceOptions, run: () => Promise<T>): Promise<T> {
     const { onProgress } = options
-    if (onProgress !== undefined) this.listeners.add(onProgress)
+    if (onProgress === undefined) return keepAlive(run())
+    // What it throws is for whoever gave it: others wait for the same keys to move.
+    let failure: { readonly thrown: unknown } | undefined
+    const listener = (progress: RebalanceProgress): void => {
+      try {
+        onProgress(progress)
+      } catch (thrown) {
+        failure ??= { thrown }
+        this.listeners.delete(listener)
+      }
+    }
+    this.listeners.add(listener)
     try {
-      return await keepAlive(run())
+      const result = await keepAlive(run())
+      if (failure !== undefined) throw failure.thrown
+      return result
     } finally {
-      if (onProgress !== undefined) this.listeners.delete(onProgress)
+      this.listeners.delete(listener)
     }
   }
 

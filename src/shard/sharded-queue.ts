@@ -2,7 +2,6 @@ import type { Clock } from '../bytes/clock.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
 import type { Handler } from '../queue/handler-loop.js'
 import {
-  consumeOptions,
   type PeekedMessage,
   peekOptions,
   type QueueStats,
@@ -13,7 +12,7 @@ import {
 } from '../queue/queue.js'
 import { RateLimiter } from '../queue/rate-limiter.js'
 import type { QueueOptions, Rules } from '../queue/rules.js'
-import type { ConsumeOptions } from '../queue/worker.js'
+import { type ConsumeOptions, loopSettings } from '../queue/worker.js'
 import type { MessageOptions } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
 import { keepAlive } from '../store/keep-alive.js'
@@ -22,7 +21,7 @@ import type { WriteOptions } from '../store/write-target.js'
 import { nextCall } from './group-wait.js'
 import type { Deliveries, HandedMessage, MailOperation, QueuePart, SentMessage } from './mail.js'
 import { type MessageHome, receiptsOf, ShardedMessage } from './sharded-message.js'
-import { ShardedWorker } from './sharded-worker.js'
+import { ShardedWorker, type StoppableWorker } from './sharded-worker.js'
 
 /** What sending to a queue over shards takes. */
 export interface ShardedSendOptions extends MessageOptions, WriteOptions {
@@ -36,6 +35,8 @@ export interface MailHome {
   readonly group: MessageHome
   readonly clock: Clock
   readonly sync: boolean
+  /** Those that run. */
+  readonly workers: Set<StoppableWorker>
 }
 
 /** Waits for messages of any shard, until the signal says otherwise. @internal */
@@ -135,7 +136,7 @@ export class ShardedQueue<T = unknown> {
       receive: (wait: ReceiveOptions) => this.receive(wait),
       release: (message: ShardedMessage<T>) => this.part.release([message.receipt]),
     }
-    return new ShardedWorker(source, handler, consumeOptions(options), this.home.clock, this.rules.visibilityTimeout)
+    return new ShardedWorker(source, handler, loopSettings(options), this.home, this.rules.visibilityTimeout)
   }
 
   /** Acknowledges several messages in one commit; those of several shards only with `{ atomic: false }`. */

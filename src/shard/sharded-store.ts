@@ -5,7 +5,9 @@ import { checkQueueOptions, type QueueOptions } from '../queue/rules.js'
 import type { TopicOptions } from '../queue/topic.js'
 import { type RangeOptions, resolveRange } from '../store/bounds.js'
 import type { CheckpointReport } from '../store/checkpoint.js'
+import { type CloseOptions, closeTimeout } from '../store/close-options.js'
 import { describe, type EncodingOption } from '../store/encoding.js'
+import { keepAlive } from '../store/keep-alive.js'
 import { checkName } from '../store/name.js'
 import { locate } from '../store/open-engine.js'
 import { checkNames, RANGE_NAMES } from '../store/option-names.js'
@@ -40,6 +42,7 @@ import { type MailHome, ShardedQueue } from './sharded-queue.js'
 import { ShardedSnapshot } from './sharded-snapshot.js'
 import { ShardedTopic } from './sharded-topic.js'
 import { type ShardedTransaction, transactOnShard, transactOnShardSync } from './sharded-transaction.js'
+import type { StoppableWorker } from './sharded-worker.js'
 
 /** What a store with this surface can do. */
 export interface ShardedCapabilities {
@@ -113,6 +116,8 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
   private readonly parts: OpenedGroup
   private readonly fs: FileSystem
   private readonly encodings: { key: EncodingOption; value: EncodingOption }
+  private readonly workers = new Set<StoppableWorker>()
+  private closing: Promise<void> | undefined
   private readonly handles = new Map<string, ShardedKeyspace<unknown, unknown>>()
 
   /** @internal Sharded stores come from `openSharded`. */
@@ -324,7 +329,7 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
   }
 
   private mailHome(): MailHome {
-    return { group: this.group, clock: this.family.clock, sync: this.family.sync }
+    return { group: this.group, clock: this.family.clock, sync: this.family.sync, workers: this.workers }
   }
 
   /** Fixes the present moment, over all shards and keyspaces. Close it, or what is deleted later keeps its space. */
@@ -414,9 +419,19 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
     return this.group.approximateSize('', resolveRange(this.keyCodec.encoding, options))
   }
 
-  /** Waits for what is under way and closes every shard; a rebalance goes on at the next opening. Twice is once. */
-  close(): Promise<void> {
-    return this.group.close()
+  /**
+   * Lets running handlers finish, for `timeout` milliseconds at most (default 30,000), waits for what is under way and closes every
+   * shard; a rebalance goes on at the next opening. Twice is once.
+   *
+   * @example
+   * await store.close({ timeout: 5000 })
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    const timeout = closeTimeout(options)
+    // Also where it closes already: a second call with less time shortens the first one.
+    const stopped = Promise.all([...this.workers].map((worker) => worker.stop({ timeout })))
+    this.closing ??= this.workers.size === 0 ? this.group.close() : keepAlive(stopped).then(() => this.group.close())
+    await this.closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,15 +1,16 @@
 import { invalid, SiltstoneError } from '../bytes/errors.js'
-import type { Handler } from '../queue/handler-loop.js'
-import { consumeOptions, type ReceiveOptions, waitOptions } from '../queue/queue.js'
+import { reasonOf } from '../bytes/reason.js'
+import { type Handler, type StopOptions, stopTimeout } from '../queue/handler-loop.js'
+import { type ReceiveOptions, waitOptions } from '../queue/queue.js'
 import { checkPlace } from '../queue/subscription.js'
 import type { PublishOptions, SubscribeOptions } from '../queue/topic.js'
-import type { ConsumeOptions } from '../queue/worker.js'
+import { type ConsumeOptions, loopSettings } from '../queue/worker.js'
 import { describe } from '../store/encoding.js'
 import { checkName } from '../store/name.js'
 import { checkNames, requireObject } from '../store/option-names.js'
 import type { WriteOptions } from '../store/write-target.js'
 import { noOffsets } from './group-subscription.js'
-import type { HandedMessage, MailOperation, RunFigures, SubscriptionPart, TopicPart } from './mail.js'
+import type { HandedMessage, MailOperation, Receipt, RunFigures, SubscriptionPart, TopicPart } from './mail.js'
 import { ShardedMessage } from './sharded-message.js'
 import { type MailHome, receiveFrom } from './sharded-queue.js'
 import { ShardedWorker } from './sharded-worker.js'
@@ -18,11 +19,14 @@ import { ShardedWorker } from './sharded-worker.js'
 export interface ShardedSubscribeOptions<T, R = T> extends Omit<SubscribeOptions<T, R>, 'from' | 'filter' | 'map'> {
   /** Where a subscription that is new begins (default 'latest'). Offsets are of one shard each, so none is taken. */
   from?: 'earliest' | 'latest' | { time: number }
-  /** What it does not want is done with. */
+  /** What it does not want is done with. Where it throws, the delivery has failed; the message is never delivered unfiltered. */
   filter?: (message: ShardedMessage<T>) => boolean
-  /** What the body becomes. */
+  /** What the body becomes. Where it throws, the delivery has failed. */
   map?: (message: ShardedMessage<T>) => R
 }
+
+// So many are looked at for what comes next.
+const LOOK_AHEAD = 16
 
 /**
  * A topic dealt out over shards by the keys of its messages; `Topic` of a single store, with the same methods. The order of a key
@@ -162,13 +166,8 @@ export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMe
         if (!this.isAtMostOnce) this.part.release([message.receipt])
       },
     }
-    const worker = new ShardedWorker(
-      source,
-      handler,
-      consumeOptions(options),
-      this.home.clock,
-      this.part.rules().visibilityTimeout,
-    )
+    const visibilityMs = this.part.rules().visibilityTimeout
+    const worker = new ShardedWorker(source, handler, loopSettings(options), this.home, visibilityMs)
     this.workers.add(worker)
     return worker
   }
@@ -178,7 +177,10 @@ export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMe
     const { signal } = this.closing
     while (!signal.aborted) {
       try {
-        yield* await this.receive({ wait: Number.POSITIVE_INFINITY })
+        for (const message of await this.receive({ wait: Number.POSITIVE_INFINITY })) {
+          await this.passUnwanted()
+          yield message
+        }
       } catch (error) {
         if (signal.aborted) return
         throw error
@@ -201,15 +203,44 @@ export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMe
   }
 
   /** Ends its loops and workers and gives back what was not acknowledged. The cursors stay. */
-  async close(): Promise<void> {
-    if (this.closing.signal.aborted) return
+  async close(options: StopOptions = {}): Promise<void> {
+    stopTimeout(options, 0, 'close')
+    const isFirst = !this.closing.signal.aborted
     this.closing.abort()
-    await Promise.all([...this.workers].map((worker) => worker.stop()))
-    await this.part.close()
+    await Promise.all([...this.workers].map((worker) => worker.stop(options)))
+    if (isFirst) await this.part.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /**
+   * What the filter leaves out is done with up to the next message that it wants, so that `lag` in the loop says whether there is more to
+   * come. Those that it wants are as if they had never been handed out.
+   */
+  private async passUnwanted(): Promise<void> {
+    const { filter } = this.reading
+    if (filter === undefined || this.isAtMostOnce) return
+    for (let isMore = true; isMore; ) {
+      const handed = await receiveFrom(this.part, { max: LOOK_AHEAD })
+      isMore = handed.length > 0
+      const unwanted: Receipt[] = []
+      const wanted: Receipt[] = []
+      for (const each of handed) (this.isUnwanted(filter, each) ? unwanted : wanted).push(each.receipt)
+      if (wanted.length > 0) isMore = false
+      this.part.release(wanted)
+      await this.part.ack(unwanted, { atomic: false } as WriteOptions)
+    }
+  }
+
+  private isUnwanted(filter: (message: ShardedMessage) => boolean, handed: HandedMessage): boolean {
+    try {
+      return !filter(new ShardedMessage(this.part, this.home.group, handed, handed.body))
+    } catch {
+      // Its delivery will fail.
+      return false
+    }
   }
 
   private async open(handed: HandedMessage): Promise<ShardedMessage<T> | undefined> {
@@ -228,7 +259,7 @@ export class ShardedSubscription<T = unknown> implements AsyncIterable<ShardedMe
       return mapped
     } catch (error) {
       // It fails like a handler that throws: tried again, and dead after so many times.
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       if (!this.isAtMostOnce) await original.nack({ reason })
       return undefined
     }

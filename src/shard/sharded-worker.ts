@@ -1,6 +1,5 @@
 import type { Clock } from '../bytes/clock.js'
-import { type Handler, HandlerLoop } from '../queue/handler-loop.js'
-import type { ConsumeOptions } from '../queue/worker.js'
+import { type Handler, HandlerLoop, type LoopSettings, type StopOptions } from '../queue/handler-loop.js'
 import type { ShardedMessage } from './sharded-message.js'
 
 /** Where a worker gets its messages. */
@@ -9,23 +8,42 @@ export interface WorkSource<M> {
   release(message: M): void
 }
 
+/** What works on a store, until it is stopped. */
+export interface StoppableWorker {
+  stop(options?: StopOptions): Promise<void>
+}
+
+/** What a worker needs of its store, which stops its workers before it closes. */
+export interface WorkHome {
+  readonly clock: Clock
+  readonly workers: Set<StoppableWorker>
+}
+
 /** Feeds messages of all shards to a handler: acknowledges on return, gives back on throw, extends while it runs. */
 export class ShardedWorker<M extends ShardedMessage> extends HandlerLoop<M> {
   private readonly source: WorkSource<M>
+  private readonly workers: Set<StoppableWorker>
   protected readonly visibilityTimeoutMs: number
 
   /** @internal Workers come from `consume`. */
   constructor(
     source: WorkSource<M>,
     handler: Handler<M>,
-    { concurrency = 1, prefetch = concurrency }: ConsumeOptions,
-    clock: Clock,
+    settings: LoopSettings,
+    { clock, workers }: WorkHome,
     visibilityTimeoutMs: number,
   ) {
-    super(handler, concurrency, prefetch, clock)
+    super(handler, settings, clock)
     this.source = source
+    this.workers = workers
+    workers.add(this)
     this.visibilityTimeoutMs = visibilityTimeoutMs
     this.start()
+  }
+
+  protected override async end(): Promise<void> {
+    await super.end()
+    this.workers.delete(this)
   }
 
   protected receive(max: number, signal: AbortSignal): Promise<readonly M[]> {

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { SiltstoneError, type SiltstoneErrorCode } from '../bytes/errors.js'
+import { isError, reasonOf } from '../bytes/reason.js'
 import type { ShardStoreOptions } from './shard-store-options.js'
 
 /*
@@ -48,9 +49,12 @@ export interface ThreadStart {
 }
 
 export function failureOf(error: unknown): ThreadFailure {
-  const { code, file, offset, pid } = error as Partial<SiltstoneError>
-  const { name, message } = error instanceof Error ? error : new Error(String(error))
-  return { name, message, code: error instanceof SiltstoneError ? code : undefined, file, offset, pid }
+  if (error instanceof SiltstoneError) {
+    const { name, message, code, file, offset, pid } = error
+    return { name, message, code, file, offset, pid }
+  }
+  const name = isError(error) ? error.name : 'Error'
+  return { name, message: reasonOf(error), code: undefined, file: undefined, offset: undefined, pid: undefined }
 }
 
 export function errorOf({ name, message, code, file, offset, pid }: ThreadFailure): Error {

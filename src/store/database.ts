@@ -4,6 +4,7 @@ import { type RangeOptions, resolveRange } from './bounds.js'
 import type { Commit, Encodings } from './changes/change.js'
 import { ChangeFeed, type ChangesOptions } from './changes/change-feed.js'
 import { type CheckpointReport, makeCheckpoint } from './checkpoint.js'
+import { type CloseOptions, closeTimeout } from './close-options.js'
 import {
   type AnyEncoding,
   type Decoded,
@@ -328,9 +329,10 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   }
 
   /** Waits for what is under way, syncs it, and lets go of the directory; twice is once. */
-  close(): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    closeTimeout(options)
     this.closing ??= this.engine.close()
-    return this.closing
+    await this.closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,9 @@
 import type { Entry } from '../bytes/cursor.js'
 import { invalid, SiltstoneError } from '../bytes/errors.js'
+import { describe, reasonOf } from '../bytes/reason.js'
 import { getText, putText, textByteBound } from '../bytes/text.js'
+
+export { describe }
 
 /** A pair of functions of the user's own; for keys the bytes must order as the values should. */
 export interface CustomEncoding<T> {
@@ -157,10 +160,8 @@ function stringify(value: unknown): string | undefined {
   try {
     return JSON.stringify(value)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new SiltstoneError('SILT_INVALID_ARGUMENT', `Encoding 'json' has no text for ${describe(value)}: ${reason}`, {
-      cause: error,
-    })
+    const problem = `Encoding 'json' has no text for ${describe(value)}: ${reasonOf(error)}`
+    throw new SiltstoneError('SILT_INVALID_ARGUMENT', problem, { cause: error })
   }
 }
 
@@ -175,14 +176,6 @@ function bytesOf(value: unknown, encoding: string, expected: string): Uint8Array
   if (value instanceof Uint8Array) return value
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   throw invalid(`Encoding ${encoding} takes ${expected}, not ${describe(value)}`)
-}
-
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (typeof value === 'object') return `an object of ${value.constructor?.name ?? 'no class'}`
-  if (typeof value === 'function') return 'a function'
-  const text = String(value)
-  return `the ${typeof value} ${text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text}`
 }
 
 /** Turns the option into an encoding; `option` is its name, for the error. */

@@ -1,5 +1,6 @@
 import type { CompressionName } from '../bytes/compression.js'
 import { ioError, SiltstoneError, type SiltstoneErrorCode } from '../bytes/errors.js'
+import { isError, reasonOf } from '../bytes/reason.js'
 import type { EpochMs, FileNumber, Position, TreeId } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { MemtableImage } from '../memtable/memtable.js'
@@ -125,7 +126,7 @@ export interface JobFailure {
 }
 
 export function failureOf(error: unknown): JobFailure {
-  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  const { message, stack } = isError(error) ? error : new Error(reasonOf(error))
   const { code, file, offset } = error instanceof SiltstoneError ? error : ({} as Partial<SiltstoneError>)
   return { code, message, stack, file, offset }
 }
