@@ -71,6 +71,7 @@ export class PostOffice implements Office {
     const mailbox = new Mailbox(delivery)
     delivery.stock.load()
     this.mailboxes.set(key, mailbox)
+    this.keepNumber(number)
     mailbox.dispatcher.armSweep()
     return mailbox
   }
@@ -82,6 +83,7 @@ export class PostOffice implements Office {
     if (present !== undefined) return present
     const run = new StoredRun(this, kind, name, this.numberOf(key).number)
     this.runs.set(key, run)
+    this.keepNumber(run.number)
     return run
   }
 
@@ -115,24 +117,31 @@ export class PostOffice implements Office {
 
   private registry(): Map<string, number> {
     if (this.names !== undefined) return this.names
-    this.names = new Map()
-    if (this.state.tree === undefined) return this.names
-    for (const { key, value } of this.reader.all(kindRange(REGISTRY, KIND_NAME))) {
-      const number = Number(Buffer.from(value).toString())
-      this.names.set(textOf(key), number)
-      this.nextNumber = Math.max(this.nextNumber, number + 1)
+    const names = new Map<string, number>()
+    if (this.state.tree !== undefined) {
+      for (const { key, value } of this.reader.all(kindRange(REGISTRY, KIND_NAME))) {
+        const number = Number(Buffer.from(value).toString())
+        names.set(textOf(key), number)
+        this.keepNumber(number)
+      }
     }
+    this.names = names
     return this.names
   }
 
-  /** The number of an owner. One that has none gets one, which is written down with its first commit. */
+  /** It has that number from here on: all that may fail is behind it. */
+  private keepNumber(number: number): void {
+    this.nextNumber = Math.max(this.nextNumber, number + 1)
+  }
+
+  /** The number of an owner. One that has none is given the next one, which is written down with its first commit. */
   private numberOf(key: string): { number: number; isNew: boolean } {
     const known = this.registry().get(key)
     if (known !== undefined) return { number: known, isNew: false }
     if (this.nextNumber > LAST_OWNER) {
       throw new SiltstoneError('SILT_FULL', `No number is left for ${key}: the store has had ${LAST_OWNER} queues`)
     }
-    return { number: this.nextNumber++, isNew: true }
+    return { number: this.nextNumber, isNew: true }
   }
 
   /** Writes down which number is whose. */
