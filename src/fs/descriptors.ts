@@ -124,6 +124,8 @@ class GenerousFileSystem implements FileSystem {
   readonly name: string
   readonly reachableFromWorkers: boolean
   readonly open?: NonNullable<FileSystem['open']>
+  readonly kindSync?: NonNullable<FileSystem['kindSync']>
+  readonly randomSync?: NonNullable<FileSystem['randomSync']>
   readonly watch?: NonNullable<FileSystem['watch']>
   private readonly fs: FileSystem
 
@@ -132,6 +134,8 @@ class GenerousFileSystem implements FileSystem {
     this.name = fs.name
     this.reachableFromWorkers = fs.reachableFromWorkers
     if (fs.open !== undefined) this.open = (...given) => retriedInPool(() => fs.open!(...given))
+    if (fs.kindSync !== undefined) this.kindSync = (...given) => fs.kindSync!(...given)
+    if (fs.randomSync !== undefined) this.randomSync = (...given) => fs.randomSync!(...given)
     if (fs.watch !== undefined) this.watch = (...given) => fs.watch!(...given)
   }
 

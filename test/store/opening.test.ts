@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { blockHash, hash32 } from '../../src/bytes/hash.js'
 import { putU32 } from '../../src/bytes/integers.js'
 import { MemoryFileSystem, type OpenOptions, open, SiltstoneError } from '../../src/index.js'
+import { FORMAT_VERSION } from '../../src/log/log-header.js'
 import { FOOTER_BYTES, TABLE_FORMAT_VERSION } from '../../src/table/footer.js'
 import { temporaryDirectories } from './temporary.js'
 
@@ -273,7 +274,7 @@ describe('a store of a newer version', () => {
   /** Sets the format version of a log file, as a newer Siltstone would. */
   function newerLog(file: string): void {
     const bytes = readFileSync(file)
-    putU32(bytes, 8, 2)
+    putU32(bytes, 8, FORMAT_VERSION + 1)
     putU32(bytes, 76, hash32(bytes, 0, 76, 0))
     writeFileSync(file, bytes)
   }

@@ -1,5 +1,6 @@
 import { diskFileSystem } from '../../src/fs/disk-file-system.js'
-import type { FileHandle, FileLock, FileStatus, FileSystem, OpenMode } from '../../src/fs/file-system.js'
+import { kindOf } from '../../src/fs/file-kind.js'
+import type { FileHandle, FileKind, FileLock, FileStatus, FileSystem, OpenMode } from '../../src/fs/file-system.js'
 
 /**
  * The disk for those who only look: takes no lock, so that it works beside a living writer, and refuses every change, so that
@@ -20,6 +21,10 @@ class UnlockedDisk implements FileSystem {
 
   statusSync(path: string): FileStatus | undefined {
     return diskFileSystem.statusSync(path)
+  }
+
+  kindSync(path: string): FileKind | undefined {
+    return kindOf(diskFileSystem, path)
   }
 
   makeDirectorySync(directory: string): void {

@@ -1,4 +1,5 @@
-import type { FileHandle, FileLock, FileStatus, FileSystem, OpenMode } from '../../fs/file-system.js'
+import { kindOf } from '../../fs/file-kind.js'
+import type { FileHandle, FileKind, FileLock, FileStatus, FileSystem, OpenMode } from '../../fs/file-system.js'
 import { MemoryFileSystem } from '../../fs/memory-file-system.js'
 import { systemError } from '../../fs/system-error.js'
 
@@ -33,6 +34,10 @@ export class Rehearsal implements FileSystem {
 
   statusSync(path: string): FileStatus | undefined {
     return this.made.statusSync(path) ?? this.original.statusSync(path)
+  }
+
+  kindSync(path: string): FileKind | undefined {
+    return kindOf(this.made, path) ?? kindOf(this.original, path)
   }
 
   makeDirectorySync(directory: string): void {
