@@ -91,6 +91,8 @@ export class Rebalancer {
   async idle(): Promise<void> {
     await this.last.catch(() => {})
     this.ground.group.mail.sweep()
+    // Whoever has just closed the last snapshot of a shard that goes has freed it: what follows begins within this turn.
+    await new Promise((resolve) => setImmediate(resolve))
     await Promise.all(this.retirements)
     if (this.failure !== undefined) throw this.failure
   }
@@ -308,9 +310,7 @@ export class Rebalancer {
       isFree = true
     })
     await new Promise((resolve) => setImmediate(resolve))
-    // Whoever still reads from it must not hold up who removed it.
     const finish = async (): Promise<void> => {
-      await free
       if (this.stopped) return
       this.departing.delete(place.name)
       await shard.close()
@@ -320,6 +320,7 @@ export class Rebalancer {
       await directory.putLayout(this.layoutInUse)
     }
     if (isFree) await finish()
-    else void finish().catch(() => {})
+    // Whoever still reads from it must not hold up who removed it; whoever waits for `idle` afterwards waits for its end.
+    else void free.then(() => this.watch(finish()))
   }
 }
