@@ -179,7 +179,7 @@ export class Dispatcher {
           await delivery.handout.fill(count)
           continue
         }
-        const now = delivery.post.clock.now()
+        const now = delivery.stock.time.now()
         if (!delivery.handout.hasNext(now)) break
         const waiter = this.waiters.shift()
         if (waiter !== undefined) this.serve(waiter, now)
@@ -302,7 +302,7 @@ export class Dispatcher {
   /** A delivery has failed: the message is tried again after a while, unless it was tried often enough. */
   fault(entry: Entry, delayMs: number | undefined, reason: string, sync = this.delivery.post.sync): Promise<void> {
     const { delivery } = this
-    const { rules, post } = delivery
+    const { rules } = delivery
     const { attempts } = entry
     reason = shortened(reason)
     const nacked = (): QueueEvent => ({ queue: delivery.name, id: delivery.stock.idOf(entry), reason, attempts })
@@ -313,7 +313,7 @@ export class Dispatcher {
       delivery.departures.giveBack(entry, reason)
       return Promise.resolve()
     }
-    const due = momentAfter(post.clock.now(), delay)
+    const due = momentAfter(delivery.stock.time.now(), delay)
     return delivery.stock.commit(sync, (change) => {
       change.announce('nack', nacked)
       delivery.departures.postpone(change, entry, due, reason)
@@ -352,19 +352,18 @@ export class Dispatcher {
   private arm(): void {
     if (this.closedWith !== undefined) return
     const { delivery } = this
-    const { clock } = delivery.post
-    const now = clock.now()
+    const now = delivery.stock.time.now()
     const at = delivery.nextEvent(now)
     if (at === undefined || (this.timer !== undefined && this.timer.at <= at)) return
     this.timer?.cancel()
-    this.timer = { at, cancel: clock.after(Math.max(0, at - now), () => this.onTimer()) }
+    this.timer = { at, cancel: delivery.stock.time.after(at, () => this.onTimer()) }
   }
 
   private onTimer(): void {
     this.timer = undefined
     if (this.closedWith !== undefined) return
     const { delivery } = this
-    for (const entry of delivery.overdue(delivery.post.clock.now())) {
+    for (const entry of delivery.overdue(delivery.stock.time.now())) {
       const { attempts } = entry
       const reason = 'its visibility timeout ended'
       announce('timeout', () => ({ queue: delivery.name, id: delivery.stock.idOf(entry), attempts }))
@@ -380,8 +379,12 @@ export class Dispatcher {
     if (this.sweepTimer !== undefined || this.closedWith !== undefined || !this.delivery.post.isWritable) return
     const at = this.nextExpiry()
     if (at === undefined) return
-    const { clock } = this.delivery.post
-    this.sweepTimer = { at, cancel: clock.after(Math.max(0, at - clock.now()), () => this.sweep()) }
+    const cancel = this.delivery.stock.time.after(at, () => {
+      this.sweepTimer = undefined
+      if (this.delivery.stock.time.now() < at) this.armSweep()
+      else this.sweep()
+    })
+    this.sweepTimer = { at, cancel }
   }
 
   /** Called in the middle of a commit, which a disk that cannot be read must not spoil: what has expired is not handed out anyway. */
@@ -399,7 +402,7 @@ export class Dispatcher {
     try {
       let isMore = false
       const committed = delivery.stock.commit(false, (change) => {
-        isMore = delivery.handout.sweep(change, delivery.post.clock.now())
+        isMore = delivery.handout.sweep(change, delivery.stock.time.now())
       })
       committed.then(
         () => (isMore ? this.sweep() : this.armSweep()),

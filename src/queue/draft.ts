@@ -5,6 +5,7 @@ import { checkWellFormed } from '../store/name.js'
 import { expiryOf } from '../store/operations.js'
 import { checked } from '../store/options.js'
 import { encodeBody, encodeMessage, jsonOf } from './message-format.js'
+import type { TimeMark } from './queue-time.js'
 import { milliseconds, momentAfter, timeToLive } from './rules.js'
 import type { Signer } from './signature.js'
 import { HIGHEST_PRIORITY, LOWEST_PRIORITY } from './state-keys.js'
@@ -57,16 +58,16 @@ const NOTHING: MessageOptions = {}
 export function draftMessage(
   body: unknown,
   options: MessageOptions | undefined,
-  now: number,
+  { time, wall }: TimeMark,
   defaultTtl: number | undefined,
   signer: Signer | undefined,
 ): Draft {
   if (body === undefined) throw invalid('A message needs a body: bytes, text or what JSON holds')
   const given = options === undefined ? NOTHING : (checked(options, checks, 'send') as MessageOptions)
   const ttl = given.ttl ?? defaultTtl ?? Number.POSITIVE_INFINITY
-  const expiresAt = ttl === Number.POSITIVE_INFINITY ? 0 : expiryOf(ttl, now)
+  const expiresAt = ttl === Number.POSITIVE_INFINITY ? 0 : expiryOf(ttl, time)
   const bytes = encodeMessage({
-    sentAt: Math.max(0, Math.floor(now)),
+    sentAt: wall,
     expiresAt,
     group: given.group,
     headers: given.headers === undefined ? undefined : jsonOf(given.headers, 'The headers of a message'),
@@ -74,7 +75,7 @@ export function draftMessage(
     signature: undefined,
     body: encodeBody(body),
   })
-  const due = given.delay ? momentAfter(now, given.delay) : 0
+  const due = given.delay ? momentAfter(time, given.delay) : 0
   return {
     bytes: signer === undefined ? bytes : signer.sign(bytes),
     priority: given.priority ?? 0,

@@ -90,9 +90,10 @@ export function entryLane(entry: Entry): number {
   return entry.lane === undefined ? ASIDE_LANE : laneOf(entry.lane.priority)
 }
 
-/** Higher priorities first, then what was sent first. */
+/** Higher priorities first, then what was sent first. What stands in one lane was sent in its order, however the clock was set meanwhile. */
 export function goesBefore(a: Entry, b: Entry): boolean {
   if (a.priority !== b.priority) return a.priority > b.priority
+  if (a.lane !== undefined && a.lane === b.lane) return a.offset < b.offset
   if (a.sentAt !== b.sentAt) return a.sentAt < b.sentAt
   return a.offset < b.offset
 }

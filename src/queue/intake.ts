@@ -137,7 +137,7 @@ export class Intake {
       (maxBytes === undefined || delivery.stock.bytes + bytes <= maxBytes)
     if (isWithin()) return true
     // What has expired takes no place.
-    delivery.stock.countExpired(delivery.post.clock.now())
+    delivery.stock.countExpired(delivery.stock.time.now())
     return isWithin()
   }
 

@@ -114,7 +114,7 @@ export class Mailbox {
     milliseconds(ms, 'ms')
     this.checkOpen()
     this.check(receipt)
-    this.delivery.extend(receipt.entry, this.delivery.post.clock.now() + ms)
+    this.delivery.extend(receipt.entry, this.delivery.stock.time.now() + ms)
     this.dispatcher.wake()
   }
 
@@ -122,7 +122,7 @@ export class Mailbox {
   async purge(sync = this.delivery.post.sync): Promise<number> {
     const { delivery } = this
     let count = 0
-    delivery.stock.countExpired(delivery.post.clock.now())
+    delivery.stock.countExpired(delivery.stock.time.now())
     await delivery.stock.commit(sync, (change) => {
       count = delivery.removals.purge(change)
     })

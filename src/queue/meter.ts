@@ -28,6 +28,8 @@ const FIGURES = [
   'purged',
   'scheduledFrom',
   'retriesFrom',
+  'time',
+  'wall',
 ] as const
 
 type Figure = (typeof FIGURES)[number]

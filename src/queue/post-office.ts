@@ -176,11 +176,14 @@ export class PostOffice implements Office {
     await behind
   }
 
-  /** Rules that were given in a commit that was refused, without one behind it that would have carried them. */
+  /**
+   * Rules that were given in a commit that was refused, without one behind it that would have carried them; and what
+   * time it is in queues where something waits for its time: the wall clock may be set before the next opening.
+   */
   private async recordRules(): Promise<void> {
     const stocks = [...this.mailboxes.values()].map(({ delivery }) => delivery.stock)
     const ledgers = [
-      ...stocks.filter(({ registration }) => registration.isBehind),
+      ...stocks.filter((stock) => stock.registration.isBehind || stock.isTimeBehind),
       ...[...this.runs.values()].filter((run) => !run.isRetentionRecorded),
     ]
     for (const ledger of ledgers) {

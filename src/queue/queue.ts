@@ -267,7 +267,7 @@ export class Queue<T = unknown> implements MessageTarget<T> {
     const { delivery } = this.mailbox
     const { stock } = delivery
     const now = delivery.post.clock.now()
-    const counts = stock.counts(now)
+    const counts = stock.counts(stock.time.now())
     const oldest = stock.oldestSentAt
     const { received, acked, redelivered, duplicates, dropped, deadLettered, purged } = stock.tally
     return {
@@ -292,7 +292,7 @@ export class Queue<T = unknown> implements MessageTarget<T> {
     const { max } = peekOptions(options)
     this.engine.checkOpen()
     const { delivery } = this.mailbox
-    const found = await peek(delivery.stock, max, delivery.post.clock.now())
+    const found = await peek(delivery.stock, max, delivery.stock.time.now())
     return found.map(({ message, id, attempts, priority }) => ({
       id,
       body: message.body() as T,
@@ -379,8 +379,8 @@ export class Queue<T = unknown> implements MessageTarget<T> {
   }
 
   private draft(body: T, options: MessageOptions | undefined): Draft {
-    const { post, rules } = this.mailbox.delivery
-    return draftMessage(body, options, post.clock.now(), rules.ttl, this.signer)
+    const { stock, rules } = this.mailbox.delivery
+    return draftMessage(body, options, stock.time.mark(), rules.ttl, this.signer)
   }
 
   private async slowDown(count: number): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Clock } from '../bytes/clock.js'
+import { type Clock, monotonicTime } from '../bytes/clock.js'
 import type { RateLimit } from './rules.js'
 
 /**
@@ -17,7 +17,7 @@ export class RateLimiter {
     this.burst = burst
     this.clock = clock
     this.tokens = burst
-    this.countedAt = clock.now()
+    this.countedAt = monotonicTime(clock)
   }
 
   /** Takes tokens if they are there. One call for more than the bucket ever holds takes a full one, and the rest on credit. */
@@ -43,8 +43,7 @@ export class RateLimiter {
   }
 
   private refill(): void {
-    const now = this.clock.now()
-    // A clock that was set back fills nothing.
+    const now = monotonicTime(this.clock)
     if (now > this.countedAt) this.tokens = Math.min(this.burst, this.tokens + (now - this.countedAt) * this.perMs)
     this.countedAt = now
   }

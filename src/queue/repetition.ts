@@ -9,6 +9,7 @@ import type { Delivery } from './delivery.js'
 import { type Draft, draftMessage } from './draft.js'
 import type { Mailbox } from './mailbox.js'
 import { encodeBody, encodeMessage, StoredMessage } from './message-format.js'
+import { LONGEST_TIMER_MS } from './queue-time.js'
 import { KIND_REPETITION, kindRange, textKey, textOf } from './state-keys.js'
 
 /*
@@ -101,10 +102,9 @@ export class Repetitions {
     }
     if ('timezone' in given && !('cron' in given)) throw invalid('Option timezone of repeat goes with cron')
     const { delivery } = this.mailbox
-    const now = delivery.post.clock.now()
-    const next = timeAfter(given, now)
+    const next = timeAfter(given, this.nowFor(given))
     if (next === undefined) throw invalid(`The pattern '${(given as { cron: string }).cron}' has no time after now`)
-    draftMessage(body, options, now, undefined, undefined)
+    draftMessage(body, options, delivery.stock.time.mark(), undefined, undefined)
     const kept: Kept = { name, when: given, next, options, body }
     await delivery.stock.commit(sync, (change) => {
       this.put(change, kept)
@@ -138,21 +138,29 @@ export class Repetitions {
     change.record.del(post.state, textKey(number, KIND_REPETITION, kept.name))
   }
 
+  /** A pattern is about the wall clock; an interval takes its time, however that is set. */
+  private nowFor(when: When): number {
+    const { post, stock } = this.mailbox.delivery
+    return 'every' in when ? stock.time.now() : post.clock.now()
+  }
+
   private arm(): void {
     this.cancel?.()
     this.cancel = undefined
     const { post } = this.mailbox.delivery
     if (this.isClosed || this.kept.size === 0 || !post.isWritable) return
-    const next = Math.min(...[...this.kept.values()].map((kept) => kept.next))
-    this.cancel = post.clock.after(Math.max(0, next - post.clock.now()), () => this.sendDue())
+    const waits = [...this.kept.values()].map(({ next, when }) => next - this.nowFor(when))
+    const wait = Math.min(LONGEST_TIMER_MS, Math.max(0, Math.min(...waits)))
+    this.cancel = post.clock.after(wait, () => this.sendDue())
   }
 
   /** Sends what is due; each message and its next time are one commit. */
   private sendDue(): void {
     const { delivery } = this.mailbox
-    const now = delivery.post.clock.now()
     try {
-      for (const kept of [...this.kept.values()]) if (kept.next <= now) this.sendOne(delivery, kept, now)
+      for (const kept of [...this.kept.values()]) {
+        if (kept.next <= this.nowFor(kept.when)) this.sendOne(delivery, kept)
+      }
     } catch {
       // No write is taken now; what is due stays due.
       this.cancel = delivery.post.clock.after(1000, () => this.sendDue())
@@ -161,10 +169,10 @@ export class Repetitions {
     this.arm()
   }
 
-  private sendOne(delivery: Delivery, kept: Kept, now: number): void {
+  private sendOne(delivery: Delivery, kept: Kept): void {
     const { post } = delivery
-    const draft = draftMessage(kept.body, kept.options, now, delivery.rules.ttl, undefined)
-    const next = timeAfter(kept.when, now)
+    const draft = draftMessage(kept.body, kept.options, delivery.stock.time.mark(), delivery.rules.ttl, undefined)
+    const next = timeAfter(kept.when, this.nowFor(kept.when))
     commitChange(post.engine, post.sync, (change) => {
       change.touch(delivery.stock)
       send(change, delivery, draft)

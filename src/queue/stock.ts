@@ -11,6 +11,7 @@ import { MessageLog } from './message-log.js'
 import { decodeMeter, emptyTally, encodeMeter, type LaneFigures, type Tally } from './meter.js'
 import type { Office } from './office.js'
 import { Orders, STRICT } from './orders.js'
+import { QueueTime } from './queue-time.js'
 import type { Registration } from './registration.js'
 import type { Rules } from './rules.js'
 import {
@@ -53,6 +54,7 @@ export class Stock implements Ledger {
   /** Groups that have a message under way, and who waits for them. */
   readonly orders = new Orders()
   readonly expiries: Expiries
+  readonly time: QueueTime
   inFlight = 0
   /** Entries that are not gone. */
   private liveCount = 0
@@ -72,6 +74,7 @@ export class Stock implements Ledger {
     this.scheduled = new Aside(post.reader, number, KIND_SCHEDULED)
     this.retries = new Aside(post.reader, number, KIND_RETRY)
     this.expiries = new Expiries(post.reader, number)
+    this.time = new QueueTime(post.clock)
     source?.watch(() => this.onReady())
   }
 
@@ -86,6 +89,8 @@ export class Stock implements Ledger {
     if (meter === undefined) return
     const { lanes, tally } = decodeMeter(meter)
     this.tally = tally
+    // An earlier version did not write it down.
+    if (tally.time > 0) this.time.resume(tally)
     for (const figures of lanes) this.loadLane(figures)
     this.loadAside()
     if (this.rules.ordering === 'group' || this.rules.ordering === 'strict') this.loadOrders()
@@ -173,6 +178,7 @@ export class Stock implements Ledger {
     const { state } = this.post
     this.registration.write(change)
     const { tally } = this
+    Object.assign(tally, this.time.mark())
     tally.scheduledFrom = this.scheduled.durableFrom
     tally.retriesFrom = this.retries.durableFrom
     const lanes = this.lanes.map((lane) => ({
@@ -200,6 +206,14 @@ export class Stock implements Ledger {
       const { cursor } = lane
       change.onCommitted(() => lane.settledAt(cursor))
     }
+  }
+
+  /** Whether something waits for a time, and what was written down of the time is not of now. */
+  get isTimeBehind(): boolean {
+    const { tally, expiries, time } = this
+    if (tally.asideCount === 0 && !expiries.any) return false
+    const now = time.mark()
+    return now.time !== tally.time || now.wall !== tally.wall
   }
 
   /** Messages that wait, wait for their time, or are in flight. */
@@ -259,7 +273,7 @@ export class Stock implements Ledger {
     }
     for (const aside of [this.scheduled, this.retries]) {
       const { first } = aside
-      if (first !== undefined && first.due <= this.post.clock.now()) oldest = Math.min(oldest, first.message.sentAt)
+      if (first !== undefined && first.due <= this.time.now()) oldest = Math.min(oldest, first.message.sentAt)
     }
     return oldest === Number.POSITIVE_INFINITY ? undefined : oldest
   }

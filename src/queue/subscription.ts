@@ -168,7 +168,7 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
   lag(): number {
     this.checkOpen()
     this.mailbox.dispatcher.passUnwanted()
-    return this.mailbox.delivery.stock.counts(this.run.post.clock.now()).depth
+    return this.mailbox.delivery.stock.counts(this.mailbox.delivery.stock.time.now()).depth
   }
 
   /**

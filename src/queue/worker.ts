@@ -60,7 +60,7 @@ export class Worker<M extends Message> extends HandlerLoop<M> {
   /** Its time counts from here: it was handed out some turns ago, and the loop may have stood still since. */
   protected hold(messages: readonly M[]): void {
     const { delivery } = this.mailbox
-    const deadline = delivery.post.clock.now() + delivery.rules.visibilityTimeout
+    const deadline = delivery.stock.time.now() + delivery.rules.visibilityTimeout
     for (const message of messages) if (!message.isSettled) delivery.extend(message.entry, deadline)
   }
 
@@ -87,7 +87,7 @@ export class Worker<M extends Message> extends HandlerLoop<M> {
 
   protected extend(message: M): void {
     const { delivery } = this.mailbox
-    delivery.extend(message.entry, delivery.post.clock.now() + delivery.rules.visibilityTimeout)
+    delivery.extend(message.entry, delivery.stock.time.now() + delivery.rules.visibilityTimeout)
   }
 
   protected get visibilityTimeoutMs(): number {

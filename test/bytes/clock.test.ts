@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { systemClock } from '../../src/bytes/clock.js'
+import { monotonicTime, systemClock } from '../../src/bytes/clock.js'
 
 const YEAR_MS = 365 * 24 * 3600 * 1000
 
@@ -51,4 +51,22 @@ it('a waiting clock does not keep the process alive', () => {
   const during = process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
   cancel()
   expect(during).toBe(before)
+})
+
+it('the time of the machine only goes on, whatever the wall clock is set to', () => {
+  const real = Date.now
+  try {
+    let before = monotonicTime(systemClock)
+    const begin = before
+    for (const hours of [1, -1, 24, -48, 0.001, 0]) {
+      Date.now = () => real() + hours * 3_600_000
+      const now = monotonicTime(systemClock)
+      expect(now).toBeGreaterThanOrEqual(before)
+      before = now
+    }
+    // An hour ahead is not an hour slept: the uptime of the machine says so.
+    expect(before - begin).toBeLessThan(600_000)
+  } finally {
+    Date.now = real
+  }
 })

@@ -50,7 +50,7 @@ async function live(random: SeededRandom): Promise<void> {
     ack: () => held.splice(random.below(held.length + 1), 1)[0]?.ack(),
     nack: () => held.splice(random.below(held.length + 1), 1)[0]?.nack(random.chance(0.3) ? { delay: 0 } : {}),
     time: async () => clock.advance(random.between(1, 200)),
-    leap: async () => clock.jump(random.between(1, 400)),
+    leap: async () => clock.stall(random.between(1, 400)),
     purge: () => q.purge(),
     redrive: () => q.redrive({ max: 1 }),
     fill: async () => {
@@ -84,7 +84,7 @@ describe('the figures of a queue', () => {
     expect(await q.receive()).toEqual([])
     await q.send('a', { ttl: 100 })
     const receiving = q.receive()
-    store.clock.jump(100)
+    store.clock.stall(100)
     // The commit that hands it out is not visible yet.
     expect(q.stats()).toMatchObject({ depth: 1, ready: 0, inFlight: 1, expired: 0 })
     const [message] = await receiving
@@ -99,7 +99,7 @@ describe('the figures of a queue', () => {
     await q.send('b', { ttl: 500 })
     await sending
     const late = q.send('c', { ttl: 1 })
-    store.clock.jump(200)
+    store.clock.stall(200)
     expect(q.stats()).toMatchObject({ sent: 3, expired: 1 })
     await late
     expect(q.stats()).toMatchObject({ depth: 1, ready: 1, expired: 2 })

@@ -208,7 +208,7 @@ describe('repetitions', () => {
       { name: 'nightly', when: { cron: '0 3 * * *', timezone: 'UTC' }, next: Date.UTC(2026, 0, 2, 3) },
     ])
     await store.db.close()
-    store.clock.jump(3 * 86_400_000)
+    store.clock.stall(3 * 86_400_000)
     const after = (await store.reopen()).queue('q')
     await store.advance(0)
     expect(after.stats().depth).toBe(2)

@@ -1,0 +1,45 @@
+import { type Clock, monotonicTime } from '../bytes/clock.js'
+
+/** Where a queue's time and the wall clock stood when its figures were last written. */
+export interface TimeMark {
+  readonly time: number
+  readonly wall: number
+}
+
+/** A timer of a queue looks again after so much time. */
+export const LONGEST_TIMER_MS = 60_000
+
+/**
+ * The time by which a queue's deadlines, delays, backoffs and times to live run. It begins as the wall clock and goes on at its own pace:
+ * whoever sets the clock, ahead or back, moves nothing in the queue.
+ *
+ * While no process has the queue open only the wall clock tells how much time has gone by. So what is opened goes on where it was, and as
+ * much later as the wall clock is since then, and not at all where that has gone back.
+ */
+export class QueueTime {
+  private readonly clock: Clock
+  private offset: number
+
+  constructor(clock: Clock) {
+    this.clock = clock
+    this.offset = clock.now() - monotonicTime(clock)
+  }
+
+  now(): number {
+    return Math.floor(monotonicTime(this.clock) + this.offset)
+  }
+
+  /** Calls back at a time, or earlier: a timer stands still while the machine sleeps, so long ones look again once in a while. */
+  after(at: number, callback: () => void): () => void {
+    return this.clock.after(Math.min(Math.max(0, at - this.now()), LONGEST_TIMER_MS), callback)
+  }
+
+  /** Goes on from what was written down. */
+  resume({ time, wall }: TimeMark): void {
+    this.offset = time + Math.max(0, this.clock.now() - wall) - monotonicTime(this.clock)
+  }
+
+  mark(): TimeMark {
+    return { time: Math.max(0, this.now()), wall: Math.max(0, Math.floor(this.clock.now())) }
+  }
+}
