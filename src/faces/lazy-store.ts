@@ -1,4 +1,4 @@
-import { type Database, open } from '../store/database.js'
+import { Database, openStore } from '../store/database.js'
 import type { OpenOptions } from '../store/options.js'
 
 /** A store that other people's interfaces expect to be there at once: it opens with the first operation that needs it. */
@@ -14,10 +14,12 @@ export class LazyStore<V> {
 
   /** An attempt that failed is not remembered: the next operation tries again, as somebody may have let go of the lock. */
   get(): Promise<Database<string, V>> {
-    this.opening ??= open<string, V>(this.path, this.options).catch((error: unknown) => {
-      this.opening = undefined
-      throw error
-    })
+    this.opening ??= openStore(this.path, this.options, (...parts) => new Database<string, V>(...parts)).catch(
+      (error: unknown) => {
+        this.opening = undefined
+        throw error
+      },
+    )
     return this.opening
   }
 

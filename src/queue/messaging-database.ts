@@ -1,7 +1,7 @@
 import { invalid } from '../bytes/errors.js'
 import { type CloseOptions, closeTimeout } from '../store/close-options.js'
 import { openStore, Database as Store } from '../store/database.js'
-import type { AnyEncoding, Decoded, EncodingOptions } from '../store/encoding.js'
+import type { AnyEncoding, Decoded, EncodingOptions, TypedArguments } from '../store/encoding.js'
 import { keepAlive } from '../store/keep-alive.js'
 import { checkName } from '../store/name.js'
 import type { OpenOptions } from '../store/options.js'
@@ -138,7 +138,10 @@ export function open<const KE extends AnyEncoding = undefined, const VE extends 
   path: string,
   options?: Omit<OpenOptions, keyof EncodingOptions<KE, VE>> & EncodingOptions<KE, VE>,
 ): Promise<Database<Decoded<KE, string>, Decoded<VE, string>>>
-export function open<K = string, V = string>(path: string, options?: OpenOptions<K, V>): Promise<Database<K, V>>
+export function open<K = string, V = string>(
+  path: string,
+  ...options: TypedArguments<OpenOptions, K, V>
+): Promise<Database<K, V>>
 export function open<K = string, V = string>(path: string, options: OpenOptions<K, V> = {}): Promise<Database<K, V>> {
   return openStore(path, options, (...parts) => new Database<K, V>(...parts))
 }

@@ -20,8 +20,8 @@ import { KIND_REPETITION, kindRange, textKey, textOf } from './state-keys.js'
 
 /** When a message is sent again: by a cron pattern, or every so many milliseconds. */
 export type When =
-  | { readonly cron: string /** Default: that of the machine. */; readonly timezone?: string }
-  | { readonly every: number }
+  | { readonly cron: string /** Default: that of the machine. */; readonly timezone?: string; readonly every?: never }
+  | { readonly every: number; readonly cron?: never; readonly timezone?: never }
 
 /** A repetition that is under way. */
 export interface Repetition {

@@ -1,7 +1,7 @@
 import type { Clock } from '../bytes/clock.js'
 import { invalid } from '../bytes/errors.js'
 import { isEmptyRange, type RangeOptions, resolveRange } from '../store/bounds.js'
-import { describe, type EncodingOption } from '../store/encoding.js'
+import { describe, type EncodingOption, type TypedOptions } from '../store/encoding.js'
 import type { PutOptions } from '../store/keyspace.js'
 import { checkSizes, expiryOf } from '../store/operations.js'
 import { checkNames, PUT_NAMES, WRITE_NAMES } from '../store/option-names.js'
@@ -45,6 +45,7 @@ export class ShardedKeyspace<K = string, V = string> extends ShardedReader<K, V>
   }
 
   /** The same keyspace with other encodings; those left out stay what they are. */
+  as<K2 = K, V2 = V>(encodings: TypedOptions<unknown, K2, V2, K, V>): ShardedKeyspace<K2, V2>
   as<K2 = K, V2 = V>(encodings: Encodings<K2, V2>): ShardedKeyspace<K2, V2> {
     checkNames(encodings, ['keyEncoding', 'valueEncoding'], 'as')
     const { keyEncoding, valueEncoding } = encodings

@@ -6,7 +6,7 @@ import type { TopicOptions } from '../queue/topic.js'
 import { type RangeOptions, resolveRange } from '../store/bounds.js'
 import type { CheckpointReport } from '../store/checkpoint.js'
 import { type CloseOptions, closeTimeout } from '../store/close-options.js'
-import { describe, type EncodingOption } from '../store/encoding.js'
+import { describe, type EncodingOption, type TypedArguments } from '../store/encoding.js'
 import { keepAlive } from '../store/keep-alive.js'
 import { checkName } from '../store/name.js'
 import { locate } from '../store/open-engine.js'
@@ -258,6 +258,10 @@ export class ShardedStore<K = string, V = string> extends ShardedKeyspace<K, V> 
   // The surface of a store.
 
   /** A handle on a keyspace of that name; it comes into being with its first write. */
+  keyspace<K2 = K, V2 = V>(
+    name: string,
+    ...options: TypedArguments<KeyspaceOptions, K2, V2, K, V>
+  ): ShardedKeyspace<K2, V2>
   keyspace<K2 = K, V2 = V>(name: string, options: KeyspaceOptions<K2, V2> = {}): ShardedKeyspace<K2, V2> {
     this.group.checkOpen()
     checkName(name, 'keyspace')
@@ -479,6 +483,10 @@ function wrongPlacement(what: string, needed: string, placement: Placement): Err
  * @example
  * const store = await openSharded('./data', { shards: ['a', 'b', { name: 'c', weight: 2 }], placement: 'slots' })
  */
+export function openSharded<K = string, V = string>(
+  path: string,
+  ...options: TypedArguments<ShardedOptions, K, V>
+): Promise<ShardedStore<K, V>>
 export async function openSharded<K = string, V = string>(
   path: string,
   options: ShardedOptions<K, V> = {},

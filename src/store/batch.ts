@@ -43,6 +43,25 @@ export type BatchOperation<K, V> =
   | { type: 'send'; queue: MessageTarget<any>; body: unknown; options?: MessageOptions }
   | { type: 'ack'; message: Acknowledgeable }
 
+/** Operations whose keys and values are of the keyspace that each of them names by its handle. */
+export type CheckedOperations<T extends readonly unknown[]> = {
+  [I in keyof T]: CheckedOperation<T[I]> & { readonly [P in Exclude<NamesOf<T[I]>, OperationName>]: never }
+}
+
+type NamesOf<O> = O extends unknown ? keyof O : never
+type OperationName =
+  | keyof RangeOptions<unknown>
+  | keyof Expiry
+  | ('type' | 'key' | 'value' | 'keyspace' | 'range' | 'start' | 'end' | 'queue' | 'body' | 'options' | 'message')
+
+type CheckedOperation<O> = O extends { readonly type: 'put'; readonly keyspace: WriteTarget<infer K, infer V> }
+  ? O & { readonly key: K; readonly value: V }
+  : O extends { readonly type: 'del'; readonly keyspace: WriteTarget<infer K, infer _> }
+    ? O & { readonly key: K }
+    : O extends { readonly type: 'send'; readonly queue: MessageTarget<infer B, infer _> }
+      ? O & { readonly body: B }
+      : O
+
 /** What an operation of a chained batch takes. */
 export interface BatchPutOptions extends Expiry {
   /** Where it goes (default: the keyspace whose batch it is). */
@@ -199,7 +218,8 @@ export class Batch<K, V> {
 
   /** Sets a key when the batch is written. */
   put(key: K, value: V, options?: Expiry): this
-  put(key: unknown, value: unknown, options: BatchPutOptions & { keyspace: KeyspaceReference }): this
+  put<K2, V2>(key: NoInfer<K2>, value: NoInfer<V2>, options: Expiry & { keyspace: WriteTarget<K2, V2> }): this
+  put(key: unknown, value: unknown, options: Expiry & { keyspace: string }): this
   put(key: unknown, value: unknown, options: BatchPutOptions = NO_OPTIONS): this {
     this.checkUnwritten()
     if (options !== NO_OPTIONS) checkNames(options, PUT_NAMES, 'put of a batch')
@@ -211,7 +231,8 @@ export class Batch<K, V> {
 
   /** Removes a key when the batch is written. */
   del(key: K): this
-  del(key: unknown, options: { keyspace: KeyspaceReference }): this
+  del<K2, V2>(key: NoInfer<K2>, options: { keyspace: WriteTarget<K2, V2> }): this
+  del(key: unknown, options: { keyspace: string }): this
   del(key: unknown, options: KeyspaceOption = NO_OPTIONS): this {
     this.checkUnwritten()
     if (options !== NO_OPTIONS) checkNames(options, KEYSPACE_NAMES, 'del of a batch')
@@ -247,7 +268,8 @@ export class Batch<K, V> {
    * await db.batch().clearRange({ prefix: 'session:' }).put('session:1', 'ada').write()
    */
   clearRange(range: RangeOptions<K>): this
-  clearRange(range: RangeOptions<unknown>, options: { keyspace: KeyspaceReference }): this
+  clearRange<K2, V2>(range: RangeOptions<NoInfer<K2>>, options: { keyspace: WriteTarget<K2, V2> }): this
+  clearRange(range: RangeOptions<unknown>, options: { keyspace: string }): this
   clearRange(range: RangeOptions<unknown>, options: KeyspaceOption = NO_OPTIONS): this {
     this.checkUnwritten()
     if (options !== NO_OPTIONS) checkNames(options, KEYSPACE_NAMES, 'clearRange')

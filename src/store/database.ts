@@ -12,6 +12,7 @@ import {
   type EncodingOption,
   type EncodingOptions,
   resolveEncoding,
+  type TypedArguments,
 } from './encoding.js'
 import type { Engine } from './engine.js'
 import { type FollowOptions, followWriter } from './follow.js'
@@ -101,7 +102,7 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
     name: string,
     options?: Omit<KeyspaceOptions, keyof EncodingOptions<KE, VE>> & EncodingOptions<KE, VE>,
   ): Keyspace<Decoded<KE, K>, Decoded<VE, V>>
-  keyspace<K2 = K, V2 = V>(name: string, options?: KeyspaceOptions<K2, V2>): Keyspace<K2, V2>
+  keyspace<K2 = K, V2 = V>(name: string, ...options: TypedArguments<KeyspaceOptions, K2, V2, K, V>): Keyspace<K2, V2>
   keyspace<K2 = K, V2 = V>(name: string, options: KeyspaceOptions<K2, V2> = {}): Keyspace<K2, V2> {
     this.engine.checkOpen()
     checkName(name, 'keyspace')
@@ -375,7 +376,10 @@ export function open<const KE extends AnyEncoding = undefined, const VE extends 
   path: string,
   options?: Omit<OpenOptions, keyof EncodingOptions<KE, VE>> & EncodingOptions<KE, VE>,
 ): Promise<Database<Decoded<KE, string>, Decoded<VE, string>>>
-export function open<K = string, V = string>(path: string, options?: OpenOptions<K, V>): Promise<Database<K, V>>
+export function open<K = string, V = string>(
+  path: string,
+  ...options: TypedArguments<OpenOptions, K, V>
+): Promise<Database<K, V>>
 export function open<K = string, V = string>(path: string, options: OpenOptions<K, V> = {}): Promise<Database<K, V>> {
   return openStore(path, options, (...parts) => new Database<K, V>(...parts))
 }

@@ -61,6 +61,45 @@ export interface EncodingOptions<KE, VE> {
   valueEncoding?: VE
 }
 
+/** What JSON does not give back as it was: dates become texts, functions and bigints nothing or an error. */
+type NotInJson =
+  | bigint
+  | symbol
+  | ((...args: never[]) => unknown)
+  | { toJSON(...args: never[]): unknown }
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | ArrayBufferView
+  | ArrayBuffer
+  | RegExp
+
+/** A type with `never` wherever JSON gives something else back. */
+type AsJson<T> = T extends NotInJson ? never : T extends object ? { [P in keyof T]: AsJson<T[P]> } : T
+
+/** The names of encodings that a type may have. */
+type NameOf<T> =
+  | ([T] extends [string] ? 'utf8' : never)
+  | ([T] extends [Uint8Array] ? 'buffer' | 'view' : never)
+  | ([T] extends [AsJson<T>] ? 'json' : never)
+
+/** The encoding that belongs to a type which was said; needed where it is not the one that holds anyway. */
+export type EncodingFor<T, Otherwise, Name extends string> = unknown extends T
+  ? { [P in Name]?: EncodingOption<T> }
+  : [T, Otherwise] extends [Otherwise, T]
+    ? { [P in Name]?: EncodingOption<T> }
+    : { [P in Name]: NameOf<T> | CustomEncoding<T> }
+
+/** The options of a call that was told the types of keys and values: which encodings are needed, and which may be. */
+export type TypedOptions<Options, K, V, K0 = string, V0 = string> = Omit<Options, 'keyEncoding' | 'valueEncoding'> &
+  EncodingFor<K, K0, 'keyEncoding'> &
+  EncodingFor<V, V0, 'valueEncoding'>
+
+/** The same as arguments: with nothing that is needed they may be left out. */
+export type TypedArguments<Options, K, V, K0 = string, V0 = string> =
+  Record<never, never> extends TypedOptions<Options, K, V, K0, V0>
+    ? [options?: TypedOptions<Options, K, V, K0, V0>]
+    : [options: TypedOptions<Options, K, V, K0, V0>]
+
 /** What the store makes of an encoding: bytes or text on the way in, a value of the caller's own on the way out. */
 export interface Encoding<T> {
   /** Requires: neither null nor undefined. */

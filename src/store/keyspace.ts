@@ -1,6 +1,6 @@
 import { invalid } from '../bytes/errors.js'
 import type { Position } from '../bytes/units.js'
-import { Batch, type BatchOperation, writeOperations } from './batch.js'
+import { Batch, type BatchOperation, type CheckedOperations, writeOperations } from './batch.js'
 import { isEmptyRange, type RangeOptions, resolveRange } from './bounds.js'
 import { compareAndSet, compareAndSetSync, exchangeOf } from './compare-and-set.js'
 import {
@@ -11,6 +11,7 @@ import {
   type EncodingOption,
   type EncodingOptions,
   resolveEncoding,
+  type TypedOptions,
 } from './encoding.js'
 import type { Engine } from './engine.js'
 import {
@@ -73,7 +74,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   as<const KE extends AnyEncoding = undefined, const VE extends AnyEncoding = undefined>(
     encodings: EncodingOptions<KE, VE>,
   ): Keyspace<Decoded<KE, K>, Decoded<VE, V>>
-  as<K2 = K, V2 = V>(encodings: EncodingOptions<EncodingOption<K2>, EncodingOption<V2>>): Keyspace<K2, V2>
+  as<K2 = K, V2 = V>(encodings: TypedOptions<unknown, K2, V2, K, V>): Keyspace<K2, V2>
   as<K2 = K, V2 = V>(encodings: EncodingOptions<EncodingOption<K2>, EncodingOption<V2>>): Keyspace<K2, V2> {
     checkNames(encodings, ['keyEncoding', 'valueEncoding'], 'as')
     const { keyEncoding, valueEncoding } = encodings
@@ -197,7 +198,10 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
    * await db.batch().put('a', '1').del('b').write({ sync: true })
    */
   batch(): Batch<K, V>
-  batch(operations: readonly BatchOperation<K, V>[], options?: WriteOptions): Promise<void>
+  batch<const T extends readonly BatchOperation<K, V>[]>(
+    operations: T & CheckedOperations<T>,
+    options?: WriteOptions,
+  ): Promise<void>
   batch(operations?: readonly BatchOperation<K, V>[], options?: WriteOptions): Batch<K, V> | Promise<void> {
     if (operations === undefined) {
       this.engine.checkOpen()
@@ -211,8 +215,11 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   }
 
   /** The same on this thread. */
-  batchSync(operations: readonly BatchOperation<K, V>[], options?: WriteOptions): void {
-    writeOperations(this, operations, options, true)
+  batchSync<const T extends readonly BatchOperation<K, V>[]>(
+    operations: T & CheckedOperations<T>,
+    options?: WriteOptions,
+  ): void {
+    writeOperations(this, operations as readonly BatchOperation<K, V>[], options, true)
   }
 
   /**

@@ -23,7 +23,7 @@ const ways: [string, (db: Database<Uint8Array, Uint8Array>, key: Uint8Array) => 
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text))
 
 async function openBytes(encoding: 'buffer' | 'view'): Promise<Database<Uint8Array, Uint8Array>> {
-  return open<Uint8Array, Uint8Array>(':memory:', {
+  return open(':memory:', {
     keyEncoding: encoding as EncodingOption<Uint8Array>,
     valueEncoding: encoding as EncodingOption<Uint8Array>,
   })

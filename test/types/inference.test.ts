@@ -50,8 +50,6 @@ describe('open', () => {
   it('gives what it is told', async () => {
     await using users = await open<string, User>(':memory:', { valueEncoding: 'json' })
     expectTypeOf(users).toEqualTypeOf<Database<string, User>>()
-    await using bare = await open<string, User>(':memory:')
-    expectTypeOf(bare).toEqualTypeOf<Database<string, User>>()
     const meant: Database<string, User> = await open(':memory:', { valueEncoding: 'json' })
     await meant.close()
   })
@@ -90,9 +88,13 @@ describe('a keyspace', () => {
     expectTypeOf(db.keyspace('b', { compaction: 'tiered' })).toEqualTypeOf<Keyspace<Buffer, string>>()
     expectTypeOf(db.keyspace('c', { valueEncoding: 'view' })).toEqualTypeOf<Keyspace<Buffer, Uint8Array>>()
     expectTypeOf(db.keyspace('d', { keyEncoding: 'utf8', valueEncoding: date })).toEqualTypeOf<Keyspace<string, Date>>()
-    expectTypeOf(db.keyspace<string, User>('e', { valueEncoding: 'json' })).toEqualTypeOf<Keyspace<string, User>>()
+    expectTypeOf(db.keyspace<string, User>('e', { keyEncoding: 'utf8', valueEncoding: 'json' })).toEqualTypeOf<
+      Keyspace<string, User>
+    >()
     expectTypeOf(db.as({ valueEncoding: 'buffer' })).toEqualTypeOf<Keyspace<Buffer, Buffer>>()
-    expectTypeOf(db.as<string, User>({ valueEncoding: 'json' })).toEqualTypeOf<Keyspace<string, User>>()
+    expectTypeOf(db.as<string, User>({ keyEncoding: 'utf8', valueEncoding: 'json' })).toEqualTypeOf<
+      Keyspace<string, User>
+    >()
   })
 })
 

@@ -1,5 +1,5 @@
 import type { Database } from '../../store/database.js'
-import type { EncodingOption } from '../../store/encoding.js'
+import type { CustomEncoding } from '../../store/encoding.js'
 import type { Keyspace } from '../../store/keyspace.js'
 
 /** What stands between a Level database and its store: text or bytes, whatever the encodings make of them above. */
@@ -18,9 +18,9 @@ export type Handles = Readonly<Record<Format, Readonly<Record<Format, Handle>>>>
 
 export function makeHandles(database: Database<Buffer, Buffer>): Handles {
   const handle = (keys: Format, values: Format): Handle =>
-    database.as<Encoded, Encoded>({
-      keyEncoding: keys as unknown as EncodingOption<Encoded>,
-      valueEncoding: values as unknown as EncodingOption<Encoded>,
+    database.as({
+      keyEncoding: keys as unknown as CustomEncoding<Encoded>,
+      valueEncoding: values as unknown as CustomEncoding<Encoded>,
     })
   const row = (keys: Format) => ({
     utf8: handle(keys, 'utf8'),

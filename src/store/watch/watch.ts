@@ -31,7 +31,9 @@ import type { TreeState } from '../tree-state.js'
 import { Backlog, type Pending } from './backlog.js'
 
 /** What `watch` looks at: one key, or the keys of a range; without bounds all of them. */
-export type WatchTarget<K> = { key: K } | RangeOptions<K>
+export type WatchTarget<K> =
+  | ({ key: K } & { [Bound in keyof RangeOptions<K>]?: never })
+  | (RangeOptions<K> & { key?: never })
 
 /** What else `watch` takes. */
 export interface WatchOptions {

@@ -141,7 +141,7 @@ describe('importLevel', () => {
   it('takes the keyspace whatever its encodings are', async () => {
     const entries = randomEntries(100)
     await using db = await openStore()
-    const typed = db.keyspace<number, Date>('typed', {
+    const typed = db.keyspace<number, string>('typed', {
       keyEncoding: { encode: String, decode: Number },
       valueEncoding: 'json',
     })
