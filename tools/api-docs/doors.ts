@@ -21,7 +21,10 @@ export const DOORS: readonly Door[] = [
     source: 'src/index.ts',
     page: 'siltstone.md',
     groups: [
-      { title: 'A store', sources: /messaging-database|store\/(database|close-options|options|destroy|recover)\.|log\/recovery/ },
+      {
+        title: 'A store',
+        sources: /messaging-database|store\/(database|close-options|options|destroy|recover)\.|log\/recovery/,
+      },
       { title: 'Keyspaces, reads and writes', sources: /store\/(keyspace|reader|write-target|batch|batch-part)\./ },
       { title: 'Scans and snapshots', sources: /store\/(scan|snapshot|bounds)\./ },
       { title: 'Transactions', sources: /store\/(transact|transaction)\./ },

@@ -15,7 +15,18 @@ export const groups: readonly Group[] = [
   { heading: 'In and out:', names: ['import', 'export'], load: () => import('./commands/bulk.js') },
   {
     heading: 'Care:',
-    names: ['stats', 'levels', 'approx-size', 'compact', 'flush', 'checkpoint', 'backup', 'restore', 'destroy'],
+    names: [
+      'stats',
+      'keyspaces',
+      'levels',
+      'approx-size',
+      'compact',
+      'flush',
+      'checkpoint',
+      'backup',
+      'restore',
+      'destroy',
+    ],
     load: () => import('./commands/care.js'),
   },
   {

@@ -17,7 +17,7 @@ export async function program(argv: readonly string[], host: Host): Promise<Comm
     .helpCommand(false)
     .addHelpText(
       'after',
-      "\nExample:\n  $ kv-cli put hello world && kv-cli get hello\n\n'kv-cli <command> --help' says more, with an example.",
+      "\nExample:\n  $ kv-cli put hello world && kv-cli get hello\n\n'kv-cli help <command>' says more, with an example.",
     )
   const wanted = groupOf(argv)
   for (const group of wanted === undefined ? groups : [wanted]) {
@@ -31,6 +31,11 @@ export async function program(argv: readonly string[], host: Host): Promise<Comm
 function groupOf(argv: readonly string[]): Group | undefined {
   const name = commandName(argv)
   return name === undefined ? undefined : groups.find((group) => group.names.includes(name))
+}
+
+/** Whether the first word is a command that there is. */
+export function isCommand(argv: readonly string[]): boolean {
+  return groupOf(argv) !== undefined
 }
 
 /** The first word that is no option and no option's value. */

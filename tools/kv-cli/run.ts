@@ -1,13 +1,15 @@
 import { CommanderError } from 'commander'
 import { EXIT_FINE, EXIT_INTERRUPTED, EXIT_NO, EXIT_USAGE, Failure } from './failure.js'
 import type { Host } from './host.js'
-import { commandName, program } from './program.js'
+import { commandName, isCommand, program } from './program.js'
 import { out, stopReason } from './terminal.js'
+import { cliWords } from './wording.js'
 
 const host: Host = { whole: () => program([], host), run }
 
 /** Runs one command line to its end and returns the exit code. What went wrong is said here and nowhere else. */
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(given: readonly string[]): Promise<number> {
+  const argv = withHelpAsOption(given)
   try {
     const built = await program(argv, host)
     if (argv.length === 0) {
@@ -29,6 +31,16 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** 'help get' is 'get --help', and 'help' alone what is shown where nothing was typed. */
+function withHelpAsOption(argv: readonly string[]): readonly string[] {
+  if (commandName(argv) !== 'help') return argv
+  const at = argv.indexOf('help')
+  const rest = argv.toSpliced(at, 1)
+  if (commandName(rest) === undefined) return []
+  // What there is not is refused, with what may have been meant.
+  return isCommand(rest) ? [...rest, '--help'] : rest
+}
+
 function complain(error: unknown, argv: readonly string[]): number {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT_FINE
   const { sentence, exitCode } = verdict(error, argv)
@@ -41,11 +53,11 @@ function verdict(error: unknown, argv: readonly string[]): { sentence: string; e
   if (error instanceof Failure) return { sentence: error.message, exitCode: error.exitCode }
   if (error instanceof CommanderError) return { sentence: misused(error, argv), exitCode: EXIT_USAGE }
   const { code, message } = error as { code?: unknown; message?: unknown }
-  if (code === 'SILT_INVALID_ARGUMENT') return { sentence: String(message), exitCode: EXIT_USAGE }
+  if (code === 'SILT_INVALID_ARGUMENT') return { sentence: cliWords(String(message)), exitCode: EXIT_USAGE }
   if (code === 'ENOENT') {
     return { sentence: `There is no file ${(error as { path?: string }).path}; check the path`, exitCode: EXIT_NO }
   }
-  if (typeof code === 'string') return { sentence: String(message), exitCode: EXIT_NO }
+  if (typeof code === 'string') return { sentence: cliWords(String(message)), exitCode: EXIT_NO }
   return {
     sentence: `${String(message ?? error)}; this is a bug of kv-cli, --debug shows where`,
     exitCode: EXIT_NO,

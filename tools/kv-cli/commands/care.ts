@@ -2,11 +2,12 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { StoreStats } from '../../../src/store/stats.js'
+import { ALL_KEYS } from '../../../src/tree/key-range.js'
 import { command, countOption, durationOption, noun, withBounds, withJson, withNotation, withYes } from '../command.js'
 import { Failure, usage } from '../failure.js'
 import { type JsonBytes, jsonField, type NotationOptions, notationOf } from '../notation.js'
 import { type BoundOptions, rangeOf } from '../range.js'
-import { type PlaceOptions, pathOf, reading, sharedStore, writing } from '../store.js'
+import { type PlaceOptions, pathOf, placeIn, reading, sharedStore, writing } from '../store.js'
 import { out, stopSignal } from '../terminal.js'
 import { plural, showBytes, showCount } from '../units.js'
 
@@ -23,7 +24,18 @@ interface CareOptions extends PlaceOptions, NotationOptions, BoundOptions {
 
 /** What keeps a store well, and what ends it. */
 export function commands(): Command[] {
-  return [stats(), levels(), approximateSize(), compact(), flush(), checkpoint(), backup(), restore(), destroying()]
+  return [
+    stats(),
+    keyspaces(),
+    levels(),
+    approximateSize(),
+    compact(),
+    flush(),
+    checkpoint(),
+    backup(),
+    restore(),
+    destroying(),
+  ]
 }
 
 function stats(): Command {
@@ -83,6 +95,39 @@ function statLines(figures: StoreStats, path: string): string[] {
   const named = keyspaces.filter(({ name }) => name !== '' && !name.startsWith('\0')).map(({ name }) => name)
   if (named.length > 0) lines.push(`  keyspaces: ${named.join(', ')}`)
   return lines
+}
+
+/** Below this many bytes keys are counted; above, what tables say of themselves is near enough. */
+const COUNTED_BYTES = 1 << 20
+
+function keyspaces(): Command {
+  const made = command(
+    'keyspaces',
+    'the keyspaces of the store, with about how many keys and bytes they have',
+    'kv-cli keyspaces',
+  )
+  return withJson(made).action(async (_: unknown, self: Command) => {
+    const options = self.optsWithGlobals<CareOptions>()
+    await reading(options, async (store) => {
+      const { keyspaces: inTables } = store.stats()
+      for (const name of ['', ...store.keyspaceNames().sort()]) {
+        const place = placeIn(store, name === '' ? undefined : name)
+        const bytes = await place.state.approximateBytes(ALL_KEYS)
+        const isCounted = bytes < COUNTED_BYTES
+        const levels = inTables.find((each) => each.name === name)?.levels ?? []
+        const keys = isCounted
+          ? await place.count()
+          : levels.reduce((sum, { entries, tombstones }) => sum + Math.max(0, entries - 2 * tombstones), 0)
+        if (options.json) out.json({ keyspace: name, keys, bytes, counted: isCounted })
+        else {
+          const about = `${isCounted ? '' : 'about '}${plural(keys, 'key')}`
+          out.line(
+            `${about.padStart(22)} ${showBytes(bytes).padStart(11)}  ${name === '' ? '(the default one)' : name}`,
+          )
+        }
+      }
+    })
+  })
 }
 
 function levels(): Command {

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { holdsStoreData, parseStoreFile } from '../../../src/tree/file-names.js'
-import { showBytes, showDuration } from '../units.js'
+import { plural, showBytes, showDuration } from '../units.js'
+import { unlockedDisk } from '../unlocked-disk.js'
+import { cliWords } from '../wording.js'
 import { measureDisk } from './measure-disk.js'
 
 export interface Diagnosis {
@@ -39,7 +41,7 @@ function* limits(): Generator<Diagnosis> {
   const line = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'))
   const files = line === null || line[1] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(line[1])
   const verdict = files < FEW_DESCRIPTORS ? 'note' : 'good'
-  const advice = verdict === 'note' ? '; a large store wants more (ulimit -n 65536), or a smaller maxOpenFiles' : ''
+  const advice = verdict === 'note' ? '; a large store wants more (ulimit -n 65536)' : ''
   yield {
     topic: 'limits',
     verdict,
@@ -83,17 +85,31 @@ async function leftovers(path: string): Promise<Diagnosis[]> {
 
 async function state(path: string): Promise<Diagnosis> {
   const { readState } = await import('../store-state.js')
+  const { verifyStore } = await import('../../../src/store/verify.js')
   try {
     const { tables, clean } = await readState(path)
-    const text = `${tables.size} tables; ${clean === null ? 'in use, or not closed in order: the next opening recovers it' : 'closed in order'}`
-    return { topic: 'store', verdict: 'good', text }
-  } catch (error) {
+    const { ok, checked, findings } = await verifyStore(path, { fs: unlockedDisk })
+    if (!ok) return wrong(findings)
+    const end = clean === null ? 'in use, or not closed in order: the next opening recovers it' : 'closed in order'
     return {
       topic: 'store',
-      verdict: 'bad',
-      text: `${(error as Error).message}; 'kv-cli repair --dry-run' says what can be saved`,
+      verdict: 'good',
+      text: `${plural(tables.size, 'table')}; ${end}; ${plural(checked, 'file')} read, nothing wrong`,
     }
+  } catch (error) {
+    return bad(cliWords((error as Error).message))
   }
+}
+
+/** Every byte was looked at, or could not be: a store of which a part is not known to be sound is not a good one. */
+function wrong(findings: readonly { file: string; offset?: number; problem: string }[]): Diagnosis {
+  const { file, offset, problem } = findings[0]!
+  const others = findings.length === 1 ? '' : `; ${findings.length - 1} more, see 'kv-cli verify'`
+  return bad(`${file}${offset === undefined ? '' : ` at ${offset}`}: ${cliWords(problem)}${others}`)
+}
+
+function bad(text: string): Diagnosis {
+  return { topic: 'store', verdict: 'bad', text: `${text}; 'kv-cli repair --dry-run' says what can be saved` }
 }
 
 function* strays(path: string, names: readonly string[]): Generator<Diagnosis> {
