@@ -2,7 +2,7 @@ import type { Clock } from '../bytes/clock.js'
 import { invalid } from '../bytes/errors.js'
 import { type RangeOptions, resolveRange } from '../store/bounds.js'
 import { describe, namingKey } from '../store/encoding.js'
-import { checkNames, READ_NAMES, SCAN_NAMES } from '../store/option-names.js'
+import { checkNames, checkReadNames, SCAN_NAMES } from '../store/option-names.js'
 import { type ScanOptions, scanLimit } from '../store/scan.js'
 import { type Codec, keyBytesOf } from './codec.js'
 import type { Row, ShardReads } from './shard.js'
@@ -140,7 +140,7 @@ export abstract class ShardedReader<K, V> {
   }
 
   private readsOf(options: ShardedReadOptions | undefined): ShardReads {
-    if (options !== undefined) checkNames(options, READ_NAMES, 'a read')
+    if (options !== undefined) checkReadNames(options)
     return this.readsAt(options?.snapshot)
   }
 

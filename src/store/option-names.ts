@@ -8,7 +8,7 @@ import { describe } from './encoding.js'
 
 export const WRITE_NAMES: readonly string[] = ['sync']
 export const PUT_NAMES: readonly string[] = ['sync', 'ttl']
-export const READ_NAMES: readonly string[] = ['snapshot']
+const READ_NAMES: readonly string[] = ['snapshot']
 export const EXPIRY_NAMES: readonly string[] = ['ttl', 'expiresAt']
 const BOUND_NAMES: readonly string[] = ['gt', 'gte', 'lt', 'lte', 'prefix']
 export const RANGE_NAMES: readonly string[] = BOUND_NAMES
@@ -18,6 +18,12 @@ export const SCAN_NAMES: readonly string[] = [...BOUND_NAMES, 'snapshot', 'rever
 export function checkNames(options: object, known: readonly string[], where: string): void {
   requireObject(options, where)
   for (const name in options) if (!known.includes(name)) throwUnknown(name, known, where)
+}
+
+/** The same for point reads, which are so quick that looking for names in a list would show. */
+export function checkReadNames(options: object): void {
+  requireObject(options, 'a read')
+  for (const name in options) if (name !== 'snapshot') throwUnknown(name, READ_NAMES, 'a read')
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   readValue,
 } from './encoding.js'
 import type { Engine } from './engine.js'
-import { checkNames, READ_NAMES, SCAN_NAMES } from './option-names.js'
+import { checkNames, checkReadNames, SCAN_NAMES } from './option-names.js'
 import { Scan, type ScanExtras, type ScanOptions, scanLimit } from './scan.js'
 import type { TreeState } from './tree-state.js'
 
@@ -213,7 +213,7 @@ export abstract class Reader<K, V> {
   private positionOf(options: ReadOptions | undefined): Position {
     this.engine.checkOpen()
     if (options === undefined) return this.readPosition()
-    checkNames(options, READ_NAMES, 'a read')
+    checkReadNames(options)
     return this.positionAt(options.snapshot)
   }
 
