@@ -7,6 +7,7 @@ export type SiltstoneErrorCode =
   | 'SILT_CROSS_SHARD'
   | 'SILT_EXISTS'
   | 'SILT_FAILED'
+  | 'SILT_FENCED'
   | 'SILT_FORMAT'
   | 'SILT_FULL'
   | 'SILT_GONE'
@@ -110,6 +111,11 @@ export function ioError(error: unknown, attempt: string, file: string): Error {
     cause: error,
     file,
   })
+}
+
+/** Whether an error says that nothing may be written any more: the disk is not to be trusted, or somebody else has the store. */
+export function endsWriting(error: unknown): error is SiltstoneError {
+  return error instanceof SiltstoneError && (error.code === 'SILT_FAILED' || error.code === 'SILT_FENCED')
 }
 
 /** Whether an error says that there was no memory, which says nothing about bytes that were being read. */

@@ -127,6 +127,7 @@ class GenerousFileSystem implements FileSystem {
   readonly kindSync?: NonNullable<FileSystem['kindSync']>
   readonly randomSync?: NonNullable<FileSystem['randomSync']>
   readonly watch?: NonNullable<FileSystem['watch']>
+  readonly permissions?: number
   private readonly fs: FileSystem
 
   constructor(fs: FileSystem) {
@@ -136,6 +137,7 @@ class GenerousFileSystem implements FileSystem {
     if (fs.open !== undefined) this.open = (...given) => retriedInPool(() => fs.open!(...given))
     if (fs.kindSync !== undefined) this.kindSync = (...given) => fs.kindSync!(...given)
     if (fs.randomSync !== undefined) this.randomSync = (...given) => fs.randomSync!(...given)
+    if (fs.permissions !== undefined) this.permissions = fs.permissions
     if (fs.watch !== undefined) this.watch = (...given) => fs.watch!(...given)
   }
 

@@ -1,4 +1,6 @@
 import * as fs from 'node:fs'
+import type { Clock } from '../bytes/clock.js'
+import { withDescriptors } from './descriptors.js'
 import { lockDirectory } from './directory-lock.js'
 import { DiskFile } from './disk-file.js'
 import type { FileKind, FileLock, FileStatus, FileSystem, OpenMode } from './file-system.js'
@@ -7,13 +9,18 @@ import { errorCode } from './system-error.js'
 class DiskFileSystem implements FileSystem {
   readonly name = 'disk'
   readonly reachableFromWorkers = true
+  readonly permissions: number
+
+  constructor(permissions: number) {
+    this.permissions = permissions
+  }
 
   openSync(path: string, mode: OpenMode): DiskFile {
-    return new DiskFile(path, mode)
+    return new DiskFile(path, mode, this.permissions)
   }
 
   open(path: string, mode: OpenMode): Promise<DiskFile> {
-    return DiskFile.open(path, mode)
+    return DiskFile.open(path, mode, this.permissions)
   }
 
   listSync(directory: string): string[] {
@@ -34,7 +41,7 @@ class DiskFileSystem implements FileSystem {
   }
 
   makeDirectorySync(directory: string): void {
-    fs.mkdirSync(directory, { recursive: true })
+    fs.mkdirSync(directory, { recursive: true, mode: forDirectories(this.permissions) })
   }
 
   removeSync(path: string): void {
@@ -90,8 +97,8 @@ class DiskFileSystem implements FileSystem {
     }
   }
 
-  lock(directory: string): Promise<FileLock> {
-    return lockDirectory(directory)
+  lock(directory: string, clock?: Clock): Promise<FileLock> {
+    return lockDirectory(withDescriptors(this), directory, clock)
   }
 }
 
@@ -101,5 +108,22 @@ function isRefusedByWindows(error: unknown): boolean {
   return process.platform === 'win32' && (code === 'EPERM' || code === 'EISDIR')
 }
 
+/** Whoever may read a file has to be able to enter the directory that it is in. */
+function forDirectories(permissions: number): number {
+  return permissions | ((permissions & 0o444) >> 2)
+}
+
+/** Only the owner. */
+export const DEFAULT_PERMISSIONS = 0o600
+
+const byPermissions = new Map<number, FileSystem>()
+
+/** The files of the operating system, and with which permissions new ones are made. Always the same object for the same ones. */
+export function diskWith(permissions: number): FileSystem {
+  let disk = byPermissions.get(permissions)
+  if (disk === undefined) byPermissions.set(permissions, (disk = new DiskFileSystem(permissions)))
+  return disk
+}
+
 /** The files of the operating system. Worker threads that import this see the same ones. */
-export const diskFileSystem: FileSystem = new DiskFileSystem()
+export const diskFileSystem: FileSystem = diskWith(DEFAULT_PERMISSIONS)

@@ -39,7 +39,13 @@ export class DiskFile implements FileHandle {
   #inFlight = 0
   #closeWhenIdle = false
 
-  constructor(path: string, mode: OpenMode, descriptor = fs.openSync(path, FLAGS[mode])) {
+  /** `permissions` are those of a file that is made; the process's umask takes from them. */
+  constructor(
+    path: string,
+    mode: OpenMode,
+    permissions: number,
+    descriptor = fs.openSync(path, FLAGS[mode], permissions),
+  ) {
     this.path = path
     this.#descriptor = descriptor
     try {
@@ -51,12 +57,12 @@ export class DiskFile implements FileHandle {
   }
 
   /** Opened on the thread pool. */
-  static open(path: string, mode: OpenMode): Promise<DiskFile> {
+  static open(path: string, mode: OpenMode, permissions: number): Promise<DiskFile> {
     return new Promise((resolve, reject) => {
-      fs.open(path, FLAGS[mode], (error, descriptor) => {
+      fs.open(path, FLAGS[mode], permissions, (error, descriptor) => {
         if (error) return reject(error)
         try {
-          resolve(new DiskFile(path, mode, descriptor))
+          resolve(new DiskFile(path, mode, permissions, descriptor))
         } catch (refusal) {
           reject(refusal)
         }

@@ -1,3 +1,5 @@
+import type { Clock } from '../bytes/clock.js'
+
 /*
  * The seam between the store and whatever keeps its bytes. Two implementations come with the store (disk, memory), tests bring
  * a third that fails and crashes on command; `test/fs/conformance.ts` holds them all to the same behaviour.
@@ -44,10 +46,21 @@ export interface FileStatus {
   readonly modifiedAt: number
 }
 
-/** Held until released or until the process dies, whatever kills it. */
+/**
+ * Held until released, until the process dies, or until somebody who heard nothing of the holder for long has taken it. A lock
+ * without `verify` cannot be taken away.
+ */
 export interface FileLock {
   /** Lets somebody else have it. */
   release(): Promise<void>
+  /** Throws `SILT_FENCED` where it was taken away. Looks at the disk only when it has not done so for a while. */
+  check?(): void
+  /** The same, and looks in any case. */
+  verify?(): void
+  /** Whoever had it before may still be there, asleep: files that it wrote to are not written to, and not relied on for long. */
+  readonly isAfterSilence?: boolean
+  /** Nothing relies on those files any more. */
+  settle?(): void
 }
 
 /** What a store needs of whatever keeps its bytes. Paths are absolute or relative to the working directory, separated by '/'. */
@@ -56,6 +69,8 @@ export interface FileSystem {
   readonly name: string
   /** Whether a worker thread that opens `diskFileSystem` itself sees the same files; if not, jobs run on this thread. */
   readonly reachableFromWorkers: boolean
+  /** Permissions of the files that it makes, for those who make them elsewhere. */
+  readonly permissions?: number
 
   /** Opens a file. ENOENT where there is none, EEXIST where one is to be made and is there. */
   openSync(path: string, mode: OpenMode): FileHandle
@@ -94,6 +109,6 @@ export interface FileSystem {
    * gets the same files from the same seed.
    */
   randomSync?(target: Uint8Array): void
-  /** Takes the lock of a directory, or throws `SILT_LOCKED` with the holder's pid. */
-  lock(directory: string): Promise<FileLock>
+  /** Takes the lock of a directory, or throws `SILT_LOCKED` with the holder's pid. Waits by the clock, the machine's by default. */
+  lock(directory: string, clock?: Clock): Promise<FileLock>
 }

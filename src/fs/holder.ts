@@ -1,58 +1,72 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import { errorCode } from './system-error.js'
 
 /** Who holds a lock, told so that others can find out whether it still lives. */
 export interface Holder {
+  /** Random, one for each time that a lock is taken. */
+  readonly id: string
   readonly pid: number
-  /** The machine's name, and its boot where the system tells one (Linux): a process dies with the boot it lived in. */
+  /** The machine's name, for people. */
   readonly host: string
+  /** The machine's boot where the system tells one (Linux): a process dies with the boot it lived in. */
   readonly boot?: string
+  /** Where there is no boot to tell: a digest of the machine's name and its network addresses. */
+  readonly machine?: string
   /** Process ids count from one in every container; they compare only within one namespace. */
   readonly pidNamespace?: string
   /** When the process began, in ticks since boot: ids are given out again, id and beginning together are not. */
   readonly startTicks?: string
+  /** The socket of its lock, and where it can be seen from; absent where it has none. */
+  readonly socket?: string
 }
 
-export function thisProcess(): Holder {
+/** A process as others can find out about it. */
+export type Process = Omit<Holder, 'id' | 'socket'>
+
+export function newHolderId(): string {
+  return randomBytes(8).toString('hex')
+}
+
+export function thisProcess(): Process {
+  const host = hostname()
   const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
   const pidNamespace = attempt(() => readlinkSync('/proc/self/ns/pid'))
   const startTicks = startTicksOf(process.pid)
   return {
     pid: process.pid,
-    host: hostname(),
-    ...(boot === undefined ? {} : { boot }),
+    host,
+    ...(boot === undefined ? { machine: machineDigest(host) } : { boot }),
     ...(pidNamespace === undefined ? {} : { pidNamespace }),
     ...(startTicks === undefined ? {} : { startTicks }),
   }
 }
 
-/**
- * Whether a holder is certain to be alive. False means dead, or out of sight: on another machine, or in a container of its own.
- * Those two have to count as dead, because after a crash nobody else could tell either, and the store has to open again.
- */
-export function isKnownAlive(holder: Holder, self: Holder): boolean {
-  if (holder.host !== self.host && holder.boot === undefined) return false
-  if (holder.boot !== self.boot || holder.pidNamespace !== self.pidNamespace) return false
-  try {
-    process.kill(holder.pid, 0)
-  } catch (error) {
-    // EPERM: it is there, it is only not ours to signal.
-    if (errorCode(error) !== 'EPERM') return false
-  }
-  const startTicks = startTicksOf(holder.pid)
-  return startTicks === undefined || holder.startTicks === undefined || startTicks === holder.startTicks
+/** A name alone tells no machine apart: every second laptop is called the same. */
+function machineDigest(host: string): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ mac }) => mac))
+  const hash = createHash('sha256').update([host, ...new Set(addresses.sort())].join(' '))
+  return hash.digest('hex').slice(0, 16)
 }
 
-/** Reads what a lock file says; `undefined` where it is torn or was not written by this code. */
-export function parseHolder(text: string): Holder | undefined {
-  const said: unknown = attempt(() => JSON.parse(text))
-  if (typeof said !== 'object' || said === null) return undefined
-  const holder = said as Partial<Record<keyof Holder, unknown>>
-  const pid = holder.pid
-  if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0 || typeof holder.host !== 'string')
-    return undefined
-  return said as Holder
+/** Whether two processes live, or have lived, in one boot of one machine. What is not known is not the same. */
+export function isSameBoot(a: Process, b: Process): boolean {
+  if (a.boot !== undefined || b.boot !== undefined) return a.boot === b.boot
+  return a.machine !== undefined && a.machine === b.machine
+}
+
+/** Whether a process has the id: yes, no, or (without the time of its beginning) somebody has it. */
+export function findProcess(pid: number, startTicks: string | undefined): 'there' | 'gone' | 'unknown' {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    // EPERM: it is there, it is only not ours to signal.
+    if (errorCode(error) !== 'EPERM') return 'gone'
+  }
+  const found = startTicksOf(pid)
+  if (found === undefined || startTicks === undefined) return 'unknown'
+  return found === startTicks ? 'there' : 'gone'
 }
 
 /** Field 22 of `/proc/<pid>/stat`, counted from behind the program's name, which may itself hold blanks and brackets. */

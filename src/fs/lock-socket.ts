@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { errorCode } from './system-error.js'
 
 /*
- * A listening local socket as a lock: the one thing that Node can hold which the kernel gives back on every death, SIGKILL and
- * out-of-memory included. Node has no `flock`.
+ * A listening local socket: the one thing that Node can hold which the kernel gives back on every death, SIGKILL and out-of-memory
+ * included. Node has no `flock`. Whoever gets the socket of a directory knows that no holder that had it lives.
  *
  * - Linux: an abstract socket, a name in the kernel without a file. The name fills the whole of `sun_path`, because Node 20 pads
  *   shorter ones with zeros and later versions do not, and they would not meet. Names belong to a network namespace, and any
- *   local user may take one: the worst that does is to keep a store closed.
+ *   local user may take one: that delays whoever makes a store, and refuses nobody.
  * - Windows: a named pipe, which goes with its process too.
  * - elsewhere: a socket file, which outlives its process. Nobody answers at a dead one, so it is removed and made anew; two
  *   processes that do that at the same moment may both succeed, which is what the file with the holder's name is for.

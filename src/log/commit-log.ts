@@ -282,15 +282,18 @@ export class CommitLog {
     segment.closeFile()
   }
 
-  close(): void {
+  /** Closes its files; with `asTheyAre` nothing is cut off them, because somebody else has the store. */
+  close(asTheyAre = false): void {
     try {
+      if (asTheyAre) return
       this.cutTail()
       if (this.current.file !== undefined) this.cutFilled()
     } catch {
       // Whoever wrote it was told that it failed; that the next opening may find it is all that is left to say.
+    } finally {
+      for (const segment of this.unsynced) segment.closeFile()
+      this.current.closeFile()
     }
-    for (const segment of this.unsynced) segment.closeFile()
-    this.current.closeFile()
   }
 }
 

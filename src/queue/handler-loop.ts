@@ -264,5 +264,5 @@ export abstract class HandlerLoop<M extends { readonly isSettled: boolean }> {
 function isFinal(error: unknown): boolean {
   if (!(error instanceof SiltstoneError)) return false
   const { code } = error
-  return code === 'SILT_NOT_OPEN' || code === 'SILT_FAILED' || code === 'SILT_READ_ONLY'
+  return code === 'SILT_NOT_OPEN' || code === 'SILT_FAILED' || code === 'SILT_FENCED' || code === 'SILT_READ_ONLY'
 }

@@ -508,7 +508,7 @@ export async function openSharded<K = string, V = string>(
   if (threads && (options.fs !== undefined || options.clock !== undefined || path === ':memory:')) {
     throw invalid('Option threads is for stores on the disk and the clock of the machine: threads cannot share others')
   }
-  const { createIfMissing, errorIfExists, readOnly } = resolveOpenOptions(storeOptions)
+  const { createIfMissing, errorIfExists, readOnly, mode } = resolveOpenOptions(storeOptions)
   if (readOnly) {
     throw new SiltstoneError(
       'SILT_NOT_SUPPORTED',
@@ -525,7 +525,7 @@ export async function openSharded<K = string, V = string>(
   } = storeOptions
   codecOf((keyEncoding ?? 'utf8') as EncodingOption, 'keyEncoding')
   codecOf((valueEncoding ?? 'utf8') as EncodingOption, 'valueEncoding')
-  const { fs, directory } = locate(path, options.fs)
+  const { fs, directory } = locate(path, options.fs, mode)
   const sharding = {
     ...(shards === undefined ? {} : { shards }),
     ...(placement === undefined ? {} : { placement }),

@@ -1,6 +1,7 @@
 import { corruption, invalid, ioError } from '../bytes/errors.js'
 import { loadHash } from '../bytes/hash.js'
 import type { EpochMs, Position } from '../bytes/units.js'
+import { DEFAULT_PERMISSIONS } from '../fs/disk-file-system.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { readWholeFile } from '../fs/whole-file.js'
 import { LOG_HEADER_BYTES, putLogHeader, readLogHeader } from '../log/log-header.js'
@@ -13,7 +14,7 @@ import type { Database } from './database.js'
 import { describe } from './encoding.js'
 import { keepAlive } from './keep-alive.js'
 import { locate } from './open-engine.js'
-import { checked, fileSystem, flag, whole } from './options.js'
+import { checked, fileSystem, flag, permissions, whole } from './options.js'
 import type { VerifyReport } from './verify/verification.js'
 
 /** What `backup` takes. */
@@ -31,6 +32,8 @@ export interface BackupOptions {
 export interface BackupPlace {
   /** The disk by default. */
   fs?: FileSystem
+  /** Permissions of the files of a store that is made of a backup (default 0o600), as `open` takes them. */
+  mode?: number
 }
 
 /** One backup of a directory. */
@@ -182,7 +185,8 @@ export async function restoreBackup(
   target: string,
   place: BackupPlace = {},
 ): Promise<void> {
-  return keepAlive(restore(directoryAt(directory, place), checkedId(id), locate(target, place.fs)))
+  const { fs, mode = DEFAULT_PERMISSIONS } = place
+  return keepAlive(restore(directoryAt(directory, place), checkedId(id), locate(target, fs, mode)))
 }
 
 async function restore(backups: BackupDirectory, id: number, target: ReturnType<typeof locate>): Promise<void> {
@@ -252,7 +256,7 @@ function directoryAt(path: string, place: BackupPlace): BackupDirectory {
 
 /** The file system that a place says, checked. */
 function fsOf(place: BackupPlace, where: string): FileSystem | undefined {
-  return (checked(place, { fs: fileSystem }, where) as BackupPlace).fs
+  return (checked(place, { fs: fileSystem, mode: permissions }, where) as BackupPlace).fs
 }
 
 function backupsAt(path: string, fs: FileSystem | undefined): BackupDirectory {

@@ -1,4 +1,4 @@
-import { SiltstoneError } from '../bytes/errors.js'
+import { endsWriting, SiltstoneError } from '../bytes/errors.js'
 import { Latency } from '../bytes/latency.js'
 import type { Position } from '../bytes/units.js'
 import type { CommitLog } from '../log/commit-log.js'
@@ -13,7 +13,9 @@ export interface CommitTarget {
   apply(start: number, end: number): void
   /** Sees to it that a record with this much payload fits, in a new segment if need be. */
   makeRoom(payloadBytes: number): void
-  /** The disk broke a promise (a failed fsync): nothing may be acknowledged any more. */
+  /** Throws where the store may not be written to any more, because somebody else has it. */
+  checkLock(): void
+  /** The disk broke a promise (a failed fsync), or somebody else has the store: nothing may be acknowledged any more. */
   fail(error: unknown): void
 }
 
@@ -189,6 +191,7 @@ export class CommitPipeline {
       const measuredFrom = this.measuringFrom()
       this.log.endRecord(payloadEnd, operationCount)
       this.writePending()
+      this.requireLock()
       this.publish(start, payloadEnd)
       this.measureCommit(measuredFrom)
       this.admission.chargeSync(payloadEnd - start)
@@ -256,7 +259,13 @@ export class CommitPipeline {
     if (!this.write(group)) return
     group.delayMs = this.admission.charge(group.end - group.start)
     if (group.sync) this.syncThenSettle(group)
-    else this.settle(group)
+    else {
+      try {
+        this.settle(group)
+      } catch {
+        // Its writers know.
+      }
+    }
   }
 
   private write(group: Group): boolean {
@@ -270,6 +279,7 @@ export class CommitPipeline {
   }
 
   private writePending(): void {
+    this.requireLock()
     try {
       this.log.writePending()
     } catch (error) {
@@ -277,9 +287,22 @@ export class CommitPipeline {
     }
   }
 
+  /**
+   * Asked before anything is written and again before it is acknowledged: in between this process may have been stopped for so long
+   * that another one has the store, and has not seen it.
+   */
+  private requireLock(): void {
+    try {
+      this.target.checkLock()
+    } catch (error) {
+      this.log.dropPending()
+      throw this.heeded(error)
+    }
+  }
+
   /** Most errors refuse the group that they befall alone; one that says that the disk is not to be trusted ends all writing. */
   private heeded(error: unknown): unknown {
-    if (error instanceof SiltstoneError && error.code === 'SILT_FAILED') this.fail(error)
+    if (endsWriting(error)) this.fail(error)
     return error
   }
 
@@ -308,6 +331,14 @@ export class CommitPipeline {
     this.syncing = undefined
     const { held } = this
     this.held = []
+    try {
+      this.requireLock()
+    } catch (error) {
+      for (const each of held.reverse()) each.reject(error)
+      group.reject(error)
+      if (this.gathering !== undefined && !this.scheduled) this.onTurnEnd()
+      return
+    }
     if (!group.isVisible) this.show(group)
     this.acknowledge(group)
     for (const each of held) this.acknowledge(each)
@@ -319,7 +350,12 @@ export class CommitPipeline {
     const { syncing } = this
     if (syncing !== undefined && !syncing.isVisible) {
       if (!this.syncHere()) throw this.failure!
-      this.show(syncing)
+      try {
+        this.show(syncing)
+      } catch (error) {
+        this.syncing = undefined
+        throw error
+      }
     }
     const group = this.gathering
     if (group === undefined) return
@@ -383,12 +419,19 @@ export class CommitPipeline {
     }
   }
 
+  /** Throws what the group was refused with, if it was. */
   private settle(group: Group): void {
     this.show(group)
     this.acknowledge(group)
   }
 
   private show(group: Group): void {
+    try {
+      this.requireLock()
+    } catch (error) {
+      group.reject(error)
+      throw error
+    }
     this.publish(group.start, group.end)
     this.measureCommit(group.measuredFrom)
     group.commit()

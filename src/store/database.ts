@@ -355,7 +355,7 @@ export class Database<K = string, V = string> extends Keyspace<K, V> {
   /** A directory beside the store's own, in the same file system; for a store that has none to itself, on disk. @internal */
   placeOutside(directory: string): ReturnType<typeof locate> {
     if (directory === IN_MEMORY) throw invalid(`'${IN_MEMORY}' is no directory that a store could be copied to`)
-    return locate(directory, this.options.fs)
+    return locate(directory, this.options.fs, this.options.mode)
   }
 
   private resolveKeyspace(keyspace: unknown): WriteTarget<unknown, unknown> {

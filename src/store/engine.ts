@@ -1,7 +1,7 @@
 import type { Clock } from '../bytes/clock.js'
 import type { Found } from '../bytes/cursor.js'
 import { publish } from '../bytes/diagnostics.js'
-import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
+import { assert, endsWriting, ioError, SiltstoneError } from '../bytes/errors.js'
 import { getU32 } from '../bytes/integers.js'
 import { Latency, type LatencyStats } from '../bytes/latency.js'
 import { getText } from '../bytes/text.js'
@@ -193,6 +193,7 @@ export class Engine {
       {
         apply: (start, end) => this.apply(log.active, start, end),
         makeRoom: (payloadBytes) => this.logSegments.makeRoom(payloadBytes),
+        checkLock: checkOf(this.lock),
         fail: (error) => this.refuseWrites(error),
       },
       this.admission,
@@ -231,16 +232,29 @@ export class Engine {
     return this.earlier.stateAt(state, position)
   }
 
-  /** The disk broke a promise. Reading goes on. */
+  /** Throws where somebody else has the store. */
+  verifyLock(): void {
+    this.lock?.verify?.()
+  }
+
+  private get isFenced(): boolean {
+    try {
+      this.verifyLock()
+      return false
+    } catch (error) {
+      return endsWriting(error)
+    }
+  }
+
+  /** The disk broke a promise, or somebody else has the store. Reading goes on. */
   refuseWrites(cause: unknown): void {
-    const error =
-      cause instanceof SiltstoneError && cause.code === 'SILT_FAILED'
-        ? cause
-        : new SiltstoneError(
-            'SILT_FAILED',
-            'The disk failed to keep what the store relies on, so nothing more is written. Reading goes on; close the store, check the disk and open it again',
-            { cause },
-          )
+    const error = endsWriting(cause)
+      ? cause
+      : new SiltstoneError(
+          'SILT_FAILED',
+          'The disk failed to keep what the store relies on, so nothing more is written. Reading goes on; close the store, check the disk and open it again',
+          { cause },
+        )
     publish('siltstone:error', () => ({ directory: this.directory, error, during: 'keeping what was written' }))
     this.pipelineInUse?.refuse(error)
   }
@@ -323,6 +337,11 @@ export class Engine {
     await this.pipelineInUse.issued()
     await this.logSegments.flushesDone()
     await keepAlive(this.forest.idle())
+  }
+
+  /** Resolves when everything that was recovered is in tables. */
+  recoveredFlushed(): Promise<void> {
+    return this.logSegments.flushesDone()
   }
 
   /** Segments of the log that are not in tables yet. */
@@ -427,7 +446,8 @@ export class Engine {
     const { pipelineInUse: pipeline, log } = this
     this.closedWith = new SiltstoneError('SILT_NOT_OPEN', 'The store is closed; open it again to use it')
     this.reserve?.release()
-    const wasRefusing = pipeline?.isRefusing ?? false
+    const isFenced = this.isFenced
+    const wasRefusing = isFenced || (pipeline?.isRefusing ?? false)
     pipeline?.refuse(this.closedWith)
     for (const scan of this.scans) scan.close()
     if (this.slowReads > 0) {
@@ -449,7 +469,7 @@ export class Engine {
       await this.forest.close().catch(() => {})
     }
     await this.earlier?.closeAll()
-    this.letGo()
+    this.letGo(isFenced)
     try {
       await this.lock?.release()
     } catch (error) {
@@ -460,11 +480,15 @@ export class Engine {
     if (failure !== undefined) throw ioError(failure, 'close', this.directory)
   }
 
-  /** Closes the files that are the engine's own; also where an opening has failed. */
-  letGo(): void {
+  /** Closes the files that are the engine's own; also where an opening has failed. With `asTheyAre` nothing is cut off them. */
+  letGo(asTheyAre = false): void {
     this.reserve?.release()
-    this.logSegments.letGo()
+    this.logSegments.letGo(asTheyAre)
   }
+}
+
+function checkOf(lock: FileLock | undefined): () => void {
+  return lock?.check === undefined ? () => {} : () => lock.check!()
 }
 
 function readOnlyError(): SiltstoneError {

@@ -49,6 +49,8 @@ export interface SegmentSurroundings {
   readonly forest: Forest
   readonly retained: RetainedLog
   readonly reserve: DescriptorReserve | undefined
+  /** Throws where the store may not be written to any more. */
+  verifyLock(): void
 }
 
 /**
@@ -108,6 +110,7 @@ export class LogSegments {
   private rotate(log: CommitLog, payloadBytes: number): void {
     const { store } = this
     if (this.sealed.length >= SEALED_STOP) this.waitForFlush()
+    store.verifyLock()
     const number = store.forest.nextFileNumber()
     const base = log.end
     const capacity = Math.max(store.writeBufferBytes, LOG_HEADER_BYTES + RECORD_HEADER_BYTES + payloadBytes)
@@ -241,9 +244,9 @@ export class LogSegments {
     return { segments, spareSegments: this.spares.reduce((sum, bytes) => sum + bytes.length, 0) }
   }
 
-  /** Closes their files; also where an opening has failed. */
-  letGo(): void {
-    this.logInUse?.close()
+  /** Closes their files; also where an opening has failed. With `asTheyAre` they are not touched any more. */
+  letGo(asTheyAre: boolean): void {
+    this.logInUse?.close(asTheyAre)
     for (const { segment } of this.sealed) segment.closeFile()
   }
 }

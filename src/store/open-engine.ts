@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
+import type { Clock } from '../bytes/clock.js'
 import { publish } from '../bytes/diagnostics.js'
-import { invalid, ioError, SiltstoneError } from '../bytes/errors.js'
+import { endsWriting, invalid, ioError, SiltstoneError } from '../bytes/errors.js'
 import { loadHash } from '../bytes/hash.js'
 import { DescriptorReserve, withDescriptors } from '../fs/descriptors.js'
-import { diskFileSystem } from '../fs/disk-file-system.js'
+import { DEFAULT_PERMISSIONS, diskWith } from '../fs/disk-file-system.js'
 import { makeDurableDirectory } from '../fs/durable-directory.js'
 import type { FileLock, FileSystem } from '../fs/file-system.js'
 import { MemoryFileSystem } from '../fs/memory-file-system.js'
@@ -26,15 +27,19 @@ export interface OpenedEngine {
 
 export const IN_MEMORY = ':memory:'
 
-/** Where a store is: which file system, and the directory in it. */
-export function locate(path: string, fs: FileSystem | undefined): { fs: FileSystem; directory: string } {
+/** Where a store is: which file system, and the directory in it. `permissions` are those of new files on disk. */
+export function locate(
+  path: string,
+  fs: FileSystem | undefined,
+  permissions = DEFAULT_PERMISSIONS,
+): { fs: FileSystem; directory: string } {
   if (typeof path !== 'string' || path === '') {
     throw invalid(`The path of a store must be a text that is not empty, not ${path === '' ? "''" : describe(path)}`)
   }
   if (path.includes('\0')) throw invalid('The path of a store cannot contain a zero byte')
   if (path === IN_MEMORY) return { fs: withDescriptors(fs ?? new MemoryFileSystem()), directory: '/memory' }
   if (fs !== undefined) return { fs: withDescriptors(fs), directory: path }
-  return { fs: withDescriptors(diskFileSystem), directory: resolve(path) }
+  return { fs: withDescriptors(diskWith(permissions)), directory: resolve(path) }
 }
 
 /**
@@ -42,21 +47,32 @@ export function locate(path: string, fs: FileSystem | undefined): { fs: FileSyst
  */
 export async function openEngine(path: string, options: StoreOptions): Promise<OpenedEngine> {
   await loadHash()
-  const { fs, directory } = locate(path, options.fs)
+  const { fs, directory } = locate(path, options.fs, options.mode)
   if (options.readOnly) return openToRead(fs, directory, options)
   const isThere = prepareDirectory(fs, directory, options)
-  const lock = await takeLock(fs, directory)
+  const lock = await takeLock(fs, directory, options.clock)
   try {
     return await openToWrite(fs, directory, options, lock, isThere)
   } catch (error) {
+    const reason = lossOf(lock) ?? error
     await lock.release().catch(() => {})
-    throw ioError(error, 'open the store in', directory)
+    throw ioError(reason, 'open the store in', directory)
   }
 }
 
-async function takeLock(fs: FileSystem, directory: string): Promise<FileLock> {
+/** Files of somebody who has taken the lock since explain whatever went wrong. */
+function lossOf(lock: FileLock): unknown {
   try {
-    return await fs.lock(directory)
+    lock.verify?.()
+    return undefined
+  } catch (error) {
+    return endsWriting(error) ? error : undefined
+  }
+}
+
+async function takeLock(fs: FileSystem, directory: string, clock: Clock): Promise<FileLock> {
+  try {
+    return await fs.lock(directory, clock)
   } catch (error) {
     throw ioError(error, 'lock', directory)
   }
@@ -70,6 +86,9 @@ async function openToWrite(
   wasThere: boolean,
 ): Promise<OpenedEngine> {
   const parts = assemble(fs, directory, options)
+  const { isAfterSilence = false } = lock
+  if (lock.verify !== undefined) parts.environment.verifyLock = () => lock.verify!()
+  parts.environment.isAfterSilence = isAfterSilence
   let engine: Engine | undefined
   parts.environment.onFatal = (error) => engine?.refuseWrites(error)
   parts.environment.onChange = () => engine?.updateAdmission()
@@ -78,14 +97,19 @@ async function openToWrite(
     const reserve = new DescriptorReserve(fs, `${directory}/${CURRENT}`)
     engine = new Engine({ ...parts, forest, lock, reserve })
     reserve.fill()
-    const recovery = recoverForWriting(engine, options.recovery)
+    const recovery = recoverForWriting(engine, options.recovery, isAfterSilence)
     publish('siltstone:recovery', () => ({ directory, ...recovery }))
     forest.deleteObsoleteFiles()
     forest.scheduleCompactions()
+    if (isAfterSilence) {
+      // Should the last holder wake up, what it does to its log is not looked at any more.
+      await engine.recoveredFlushed()
+      lock.settle?.()
+    }
     return { engine, recovery }
   } catch (error) {
     await forest.close().catch(() => {})
-    engine?.letGo()
+    engine?.letGo(endsWriting(error))
     throw error
   }
 }

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../bytes/clock.js'
 import { type CompressionName, compressionNamed } from '../bytes/compression.js'
 import { invalid } from '../bytes/errors.js'
+import { DEFAULT_PERMISSIONS } from '../fs/disk-file-system.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { CompactionStyle } from '../tree/tree-options.js'
 import type { ChangesOptions } from './changes/change-feed.js'
@@ -43,6 +44,11 @@ export interface OpenOptions<K = string, V = string> {
   logRetention?: LogRetention
   /** Tables held open at once (default 256). */
   maxOpenFiles?: number
+  /**
+   * Permissions of files that are made on disk (default 0o600: only the owner); a directory may be entered by whoever may read. The
+   * process's umask takes from them. What is there already stays as it is.
+   */
+  mode?: number
   /** Where the files are: the disk by default, or a file system of your own. */
   fs?: FileSystem
   /** Where time comes from: the machine's clock by default. */
@@ -81,6 +87,7 @@ export interface StoreOptions {
   readonly recovery: 'point-in-time' | 'strict'
   readonly logRetention: LogRetention | undefined
   readonly maxOpenFiles: number
+  readonly mode: number
   readonly fs: FileSystem | undefined
   readonly clock: Clock
   readonly executor: 'worker' | 'inline'
@@ -129,6 +136,16 @@ function upTo(unit: string): Check {
   }
 }
 
+/** As `chmod` takes them. The owner reads and writes: nobody else could open the store again. */
+export const permissions: Check = (value, name) => {
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777) {
+    if (((value as number) & 0o600) === 0o600 && ((value as number) & 0o111) === 0) return value
+  }
+  throw invalid(
+    `Option ${name} must be permissions of files such as 0o600 or 0o640, with which the owner reads and writes, not ${describe(value)}`,
+  )
+}
+
 const retentionChecks: Record<keyof LogRetention, Check> = { age: upTo('milliseconds'), bytes: upTo('bytes') }
 
 const logRetention: Check = (value) => {
@@ -165,6 +182,7 @@ const openChecks: Record<keyof StoreOptions, Check> = {
   recovery: oneOf('point-in-time', 'strict'),
   logRetention,
   maxOpenFiles: whole(8, 1_000_000, 'files'),
+  mode: permissions,
   fs: fileSystem,
   clock: having('a Clock', 'now', 'after'),
   executor: oneOf('worker', 'inline'),
@@ -196,6 +214,7 @@ const defaults: StoreOptions = {
   recovery: 'point-in-time',
   logRetention: undefined,
   maxOpenFiles: 256,
+  mode: DEFAULT_PERMISSIONS,
   fs: undefined,
   clock: systemClock,
   executor: 'worker',

@@ -65,9 +65,14 @@ function missingSegment(directory: string, number: FileNumber): SiltstoneError {
  * Takes up what the commit log holds beyond the tables, and makes the engine ready to write.
  *
  * Recovered segments become memtables again and are flushed in the background. After a clean close writing goes on in the
- * last segment; after anything else in a new one, beyond every position that may ever have been used.
+ * last segment; after anything else in a new one, beyond every position that may ever have been used. `isAfterSilence`: whoever wrote
+ * the log may wake up, so nothing goes on in a file of theirs.
  */
-export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 'strict'): RecoveryReport {
+export function recoverForWriting(
+  engine: Engine,
+  recovery: 'point-in-time' | 'strict',
+  isAfterSilence = false,
+): RecoveryReport {
   const { fs, directory, forest } = engine
   const files = segmentFiles(fs, directory)
   const flushed = files.filter(({ number }) => number < forest.logFrom)
@@ -80,11 +85,13 @@ export function recoverForWriting(engine: Engine, recovery: 'point-in-time' | 's
     strict: recovery === 'strict',
     live: false,
   })
+  // Behind the look at the files: whatever is cut off or put aside now is no file of somebody who has taken the store since.
+  engine.verifyLock()
   const firstNeeded = `${directory}/${segmentName(forest.logFrom)}`
   const kept = putAside(fs, directory, log, firstNeeded)
   const last = log.segments.at(-1)?.segment
   // What an old version wrote is not bound to its file by a salt: new records go to a segment where they are.
-  const goesOn = last !== undefined && isClean(forest, log) && isSalted(last.header)
+  const goesOn = !isAfterSilence && last !== undefined && isClean(forest, log) && isSalted(last.header)
   for (const { segment, records } of log.segments) {
     replay(engine, segment, records)
     if (segment !== last || !goesOn) engine.seal(segment)
@@ -283,6 +290,7 @@ function startSegment(engine: Engine, previousEnd: Position | undefined): Segmen
   const capacity = Math.max(engine.writeBufferBytes, LOG_HEADER_BYTES * 2)
   const number = forest.nextFileNumber()
   forest.leasePositions(base + capacity)
+  engine.verifyLock()
   return createSegment(fs, `${directory}/${segmentName(number)}`, {
     magic: 'SILTLOG\n',
     number,

@@ -7,7 +7,7 @@ import { CURRENT, parseStoreFile, UNFINISHED } from '../tree/file-names.js'
 import { unfinishedStore } from '../tree/manifest-file.js'
 import { isOwnFile, ownFiles, requireNoOtherDatabase } from '../tree/own-files.js'
 import { locate, rehearseOpening } from './open-engine.js'
-import { checked, fileSystem, flag } from './options.js'
+import { checked, fileSystem, flag, permissions } from './options.js'
 import { bookRepair } from './repair/bookkeeping.js'
 import { install } from './repair/installation.js'
 import { takeInventory } from './repair/inventory.js'
@@ -24,6 +24,8 @@ export interface RepairOptions {
   dryRun?: boolean
   /** Where the files are: the disk by default. */
   fs?: FileSystem
+  /** Permissions of files that it makes (default 0o600), as `open` takes them. */
+  mode?: number
 }
 
 /**
@@ -41,16 +43,16 @@ export interface RepairOptions {
  * await repair('./data')
  */
 export async function repair(path: string, options: RepairOptions = {}): Promise<RepairReport> {
-  const given = checked(options, { dryRun: flag, fs: fileSystem }, 'repair') as RepairOptions
+  const given = checked(options, { dryRun: flag, fs: fileSystem, mode: permissions }, 'repair') as RepairOptions
   const { dryRun = false } = given
   await loadHash()
-  const { fs, directory } = locate(path, given.fs)
+  const { fs, directory } = locate(path, given.fs, given.mode)
   let lock: FileLock | undefined
   try {
     requireFiles(fs, directory)
     // Who only looks stands in nobody's way, and leaves not even a lock file behind.
     if (!dryRun) lock = await fs.lock(directory)
-    return await repairLocked(fs, directory, dryRun)
+    return await repairLocked(fs, directory, dryRun, lock)
   } catch (error) {
     throw ioError(error, 'repair the store in', directory)
   } finally {
@@ -58,7 +60,12 @@ export async function repair(path: string, options: RepairOptions = {}): Promise
   }
 }
 
-async function repairLocked(fs: FileSystem, directory: string, dryRun: boolean): Promise<RepairReport> {
+async function repairLocked(
+  fs: FileSystem,
+  directory: string,
+  dryRun: boolean,
+  lock: FileLock | undefined,
+): Promise<RepairReport> {
   const turn = new Turn()
   const inventory = await takeInventory(fs, directory, turn)
   let survey = new Survey(inventory)
@@ -70,6 +77,7 @@ async function repairLocked(fs: FileSystem, directory: string, dryRun: boolean):
   const ledger = bookRepair(fs, directory, survey, rebuilt)
   if (!dryRun) {
     const { state, number } = rebuilt
+    lock?.verify?.()
     await install({ fs, directory, now, number, state, moves: ledger.moves })
     rebuild.removeUnnamed(state)
   }

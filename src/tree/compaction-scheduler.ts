@@ -1,5 +1,5 @@
 import type { CompressionName } from '../bytes/compression.js'
-import { SiltstoneError } from '../bytes/errors.js'
+import { endsWriting, SiltstoneError } from '../bytes/errors.js'
 import type { EpochMs, FileNumber } from '../bytes/units.js'
 import { Backoff } from './backoff.js'
 import type { CompactionPolicy, DropPick, MergePick, Pick, Situation } from './compaction-policy.js'
@@ -249,7 +249,7 @@ export class CompactionScheduler {
     if (this.stopped !== undefined) return
     this.grove.jobs.lastError = error as Error
     request?.reject(error)
-    if (error instanceof SiltstoneError && error.code === 'SILT_FAILED') this.stop(error)
+    if (endsWriting(error)) this.stop(error)
     else if (isCorruption(error)) this.schedule()
     else this.backoff.failed()
   }

@@ -7,9 +7,11 @@ import type { FileNumber } from '../bytes/units.js'
  *   000013.log          a segment of the commit log
  *   MANIFEST-000014     the list of what belongs to the store, as a log of edits
  *   CURRENT             the name of the manifest that counts, and a line feed
- *   CURRENT.new         the next CURRENT before it is renamed; left over only by a crash
+ *   CURRENT.000014      the next CURRENT, for that manifest, before it is renamed; left over only by a crash. Earlier
+ *                       versions called it CURRENT.new
  *   CURRENT.unfinished  in place of CURRENT while a checkpoint or a restored backup is being made: no store yet
- *   LOCK                held by the process that has the store open
+ *   LOCK                says which process has the store open, or had it last
+ *   LOCK.<16 digits>    of a process that is about to follow the one with that id; left over only by a crash
  *
  * Tables, segments and manifests draw their numbers from one sequence, at least six digits wide so that a listing sorts.
  */
@@ -23,7 +25,8 @@ export interface StoreFile {
 }
 
 export const CURRENT = 'CURRENT'
-export const NEXT_CURRENT = 'CURRENT.new'
+/** What earlier versions called the next CURRENT. */
+export const NEXT_CURRENT_BEFORE = 'CURRENT.new'
 export const UNFINISHED = 'CURRENT.unfinished'
 export const LOCK = 'LOCK'
 
@@ -39,18 +42,24 @@ export function manifestName(number: FileNumber): string {
   return `MANIFEST-${digits(number)}`
 }
 
+/** Each has a name of its own: a process that has lost the store must not rename what another one has written. */
+export function nextCurrentName(manifest: FileNumber): string {
+  return `${CURRENT}.${digits(manifest)}`
+}
+
 /** What a name stands for; `undefined` for every file that is not the store's, and so not the store's to touch. */
 export function parseStoreFile(name: string): StoreFile | undefined {
   if (name === CURRENT) return { kind: 'current', number: 0 }
-  if (name === NEXT_CURRENT) return { kind: 'next-current', number: 0 }
+  if (name === NEXT_CURRENT_BEFORE) return { kind: 'next-current', number: 0 }
   if (name === UNFINISHED) return { kind: 'unfinished', number: 0 }
-  if (name === LOCK) return { kind: 'lock', number: 0 }
-  const match = /^(?:(MANIFEST-)(\d{6,16})|(\d{6,16})\.(sst|log))$/.exec(name)
+  if (name === LOCK || /^LOCK\.[0-9a-f]{16}$/.test(name)) return { kind: 'lock', number: 0 }
+  const match = /^(?:(MANIFEST-|CURRENT\.)(\d{6,16})|(\d{6,16})\.(sst|log))$/.exec(name)
   if (match === null) return undefined
   const number = Number(match[2] ?? match[3])
   // Only the one way to write a number is ours: '0000012.sst' was made by somebody else.
   if (!Number.isSafeInteger(number) || digits(number) !== (match[2] ?? match[3])) return undefined
-  return { kind: match[1] !== undefined ? 'manifest' : match[4] === 'sst' ? 'table' : 'segment', number }
+  const kind = match[1] === 'MANIFEST-' ? 'manifest' : match[4] === 'sst' ? 'table' : 'segment'
+  return { kind: match[1] === 'CURRENT.' ? 'next-current' : kind, number }
 }
 
 /** Whether a name can only be there because a store is, or was: without CURRENT such a directory is a damaged store. */

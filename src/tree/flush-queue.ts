@@ -1,4 +1,4 @@
-import { assert, SiltstoneError } from '../bytes/errors.js'
+import { assert, endsWriting } from '../bytes/errors.js'
 import type { FileNumber, TreeId } from '../bytes/units.js'
 import type { MemtableImage } from '../memtable/memtable.js'
 import { Backoff } from './backoff.js'
@@ -164,7 +164,7 @@ export class FlushQueue {
     this.phase = 'waiting'
     if (this.stopped !== undefined) return
     this.grove.jobs.lastError = error as Error
-    if (error instanceof SiltstoneError && error.code === 'SILT_FAILED') {
+    if (endsWriting(error)) {
       this.stop(error)
       return
     }

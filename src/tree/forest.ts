@@ -55,6 +55,10 @@ export interface ForestEnvironment {
   readonly options: ForestOptions
   /** Where jobs run; in a worker only where that sees the same files. */
   readonly executor: 'worker' | 'inline'
+  /** Throws where the store may not be written to any more. Absent where it cannot be lost. */
+  readonly verifyLock?: (() => void) | undefined
+  /** Whoever had the store before may wake up: nothing is written to a file that it may have open. */
+  readonly isAfterSilence?: boolean
   /** The positions at which snapshots and scans read, ascending. */
   pins(): readonly Position[]
   /** An fsync failed: nothing may be acknowledged any more. Reading goes on. */
@@ -107,15 +111,19 @@ export class Forest {
   static async create(environment: ForestEnvironment): Promise<Forest> {
     const state = new ManifestState()
     state.storeId = randomStoreId(environment.fs)
-    state.lease = { files: FEWEST_LEASED_FILES, positions: FIRST_LEASED_POSITIONS }
+    // Somebody may have begun here, and may still be at it.
+    const firstFile = firstFreeNumber(storeFiles(environment.fs, environment.directory), 1)
+    state.lease = { files: firstFile + FEWEST_LEASED_FILES - 1, positions: FIRST_LEASED_POSITIONS }
     const forest = new Forest(environment, state, 0, false)
-    forest.startWriting(new NumberLease(state.lease, 1), (parts) => Manifest.create(parts, state))
+    forest.startWriting(new NumberLease(state.lease, firstFile), (parts) => Manifest.create(parts, state))
     return forest
   }
 
   /** Opens a store to write. Requires: the caller holds its lock. */
   static async open(environment: ForestEnvironment): Promise<Forest> {
-    const { fs, directory } = environment
+    const { fs, directory, isAfterSilence } = environment
+    // Before CURRENT is read: its last holder may be about to rename the next one.
+    if (isAfterSilence) removeNextCurrents(environment)
     const number = currentManifest(fs, directory)
     if (number === undefined) return Forest.create(environment)
     const reading = readManifest(fs, directory, number)
@@ -123,9 +131,11 @@ export class Forest {
     const files = storeFiles(fs, directory)
     requireTables(directory, state, files)
     // A file that kept its name through a crash, though the lease that covered its number got lost, is here to be seen.
-    const firstFile = files.reduce((next, file) => Math.max(next, file.number + 1), state.lease.files)
+    const firstFile = firstFreeNumber(files, state.lease.files)
     const forest = new Forest(environment, state, state.lease.positions, false)
-    forest.startWriting(new NumberLease(state.lease, firstFile), (parts) => Manifest.resume(parts, reading))
+    forest.startWriting(new NumberLease(state.lease, firstFile), (parts) =>
+      Manifest.resume(parts, reading, isAfterSilence),
+    )
     return forest
   }
 
@@ -277,7 +287,10 @@ export class Forest {
   /** Removes tables, manifests and temporary files that nothing names: left by a crash, or by a job that was cut short. */
   deleteObsoleteFiles(): void {
     const { grove } = this.writer
-    for (const path of this.litter(grove)) grove.removeLater(path)
+    const litter = this.litter(grove)
+    // Behind the look at the directory: what was seen there is no file of somebody who has taken the store since.
+    this.environment.verifyLock?.()
+    for (const path of litter) grove.removeLater(path)
   }
 
   /** The same files by their paths. `undefined` while work is under way, which makes files before anything names them. */
@@ -354,7 +367,7 @@ export class Forest {
   }
 
   private startWriting(lease: NumberLease, makeManifest: (parts: ManifestEnvironment) => Manifest): void {
-    const { fs, directory, clock, options, executor } = this.environment
+    const { fs, directory, clock, options, executor, verifyLock } = this.environment
     const { blockBytes, restartInterval, filterBitsPerKey } = options
     const layout = { blockBytes, restartInterval, filterBitsPerKey }
     const context: JobContext = { fs, directory, layout, fileNumbers: lease.counter }
@@ -363,6 +376,7 @@ export class Forest {
       directory,
       now: () => clock.now(),
       takeNumber: () => lease.takeFile(),
+      ...(verifyLock && { verifyLock }),
       onFailed: (error) => this.onFailed(error),
     })
     const grove = new Grove({
@@ -399,6 +413,16 @@ function storeFiles(fs: FileSystem, directory: string): FoundFile[] {
     const file = parseStoreFile(name)
     return file === undefined ? [] : [{ ...file, path: `${directory}/${name}` }]
   })
+}
+
+function removeNextCurrents({ fs, directory, verifyLock }: ForestEnvironment): void {
+  const found = storeFiles(fs, directory)
+  verifyLock?.()
+  for (const { kind, path } of found) if (kind === 'next-current' && isOwnFile(fs, path)) fs.removeSync(path)
+}
+
+function firstFreeNumber(files: readonly FoundFile[], least: FileNumber): FileNumber {
+  return files.reduce((next, { number }) => Math.max(next, number + 1), least)
 }
 
 /** One listing at open tells of a missing table, which otherwise the first read of it would, days later perhaps. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../bytes/clock.js'
-import { SiltstoneError } from '../bytes/errors.js'
+import { endsWriting } from '../bytes/errors.js'
 import type { FileNumber, Position, TreeId } from '../bytes/units.js'
 import { tableName } from './file-names.js'
 import type { Jobs } from './jobs.js'
@@ -109,9 +109,9 @@ export class Grove {
     return new Promise((resolve, reject) => this.manifest.submit(edit, resolve, reject))
   }
 
-  /** Removes the tables of a refused edit, unless a failed fsync leaves open whether it is on disk. */
+  /** Removes the tables of a refused edit, unless it is open whether the edit is on disk, or whoever has the store now goes by it. */
   removeRefused(tables: readonly TableMeta[], error: unknown): void {
-    if (error instanceof SiltstoneError && error.code === 'SILT_FAILED') return
+    if (endsWriting(error)) return
     for (const { number } of tables) this.removeLater(`${this.directory}/${tableName(number)}`)
   }
 

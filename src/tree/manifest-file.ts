@@ -82,14 +82,19 @@ export function unfinishedStore(directory: string): SiltstoneError {
   )
 }
 
-/** A process that died while it made the store leaves the first manifest behind, and nothing that anybody had written. */
+/** Whoever died while making the store leaves a first manifest behind, and nothing that anybody had written. */
 function isAbandonedCreation(fs: FileSystem, directory: string, left: readonly string[]): boolean {
-  if (left.length > 1 || left[0] !== manifestName(1)) return false
-  const bytes = readWholeFile(fs, `${directory}/${left[0]}`) ?? new Uint8Array(0)
-  const limit = Math.min(bytes.length, LOG_HEADER_BYTES)
-  if (limit < LOG_HEADER_BYTES || bytes.every((byte) => byte === 0)) return true
-  const { header } = readHeader(bytes, 1, `${directory}/${left[0]}`)
-  return scanEdits(bytes, 1, header).records.length <= 1
+  return left.every((name) => {
+    const file = parseStoreFile(name)
+    if (file?.kind !== 'manifest') return false
+    const path = `${directory}/${name}`
+    const bytes = readWholeFile(fs, path) ?? new Uint8Array(0)
+    if (bytes.length < LOG_HEADER_BYTES || bytes.every((byte) => byte === 0)) return true
+    const { header } = readHeader(bytes, file.number, path)
+    if (scanEdits(bytes, file.number, header).records.length > 1) return false
+    const { state } = readManifestPrefix(bytes, file.number, path)
+    return state.tables.size === 0 && state.trees.size === 0 && state.logFrom === 0
+  })
 }
 
 /** Reads a manifest from its first edit to its last sound one. */
@@ -233,6 +238,7 @@ export class ManifestFile {
       manifest.write(bytes)
     } catch (error) {
       letGo(file)
+      fs.removeSync(path)
       throw error
     }
     return manifest

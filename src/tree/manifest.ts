@@ -1,9 +1,9 @@
-import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
+import { assert, endsWriting, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { EpochMs, FileNumber } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
 import { isSalted } from '../log/log-header.js'
-import { CURRENT, manifestName, NEXT_CURRENT } from './file-names.js'
+import { CURRENT, manifestName, nextCurrentName } from './file-names.js'
 import { ManifestFile, type ManifestReading } from './manifest-file.js'
 import type { ManifestEdit, ManifestState } from './manifest-state.js'
 import { isOwnFile } from './own-files.js'
@@ -16,7 +16,9 @@ export interface ManifestEnvironment {
   now(): EpochMs
   /** A number for the next manifest. Requires: `lease.files` of every state is above it. */
   takeNumber(): FileNumber
-  /** An fsync failed: nobody knows what is on disk, so nothing may be written any more. */
+  /** Throws where the store may not be written to any more. Absent where it cannot be lost. */
+  verifyLock?(): void
+  /** An fsync failed, or somebody else has the store: nothing may be written any more. */
   onFailed(error: SiltstoneError): void
 }
 
@@ -81,11 +83,11 @@ export class Manifest {
     return manifest
   }
 
-  /** Goes on with a manifest that was read. Writes nothing yet. */
-  static resume(environment: ManifestEnvironment, reading: ManifestReading): Manifest {
+  /** Goes on with a manifest that was read, or, where `anew`, in a new file. Writes nothing yet. */
+  static resume(environment: ManifestEnvironment, reading: ManifestReading, anew = false): Manifest {
     const file = ManifestFile.reopen(environment.fs, environment.directory, reading)
     // What is written from now on is to be bound to its file, so one whose records are not gets no more of them.
-    return new Manifest(environment, reading.state, file, reading.torn || !isSalted(reading.header!))
+    return new Manifest(environment, reading.state, file, reading.torn || anew || !isSalted(reading.header!))
   }
 
   get number(): FileNumber {
@@ -167,8 +169,18 @@ export class Manifest {
     }
   }
 
+  /**
+   * Goes on to the next barrier. Before, the lock is looked at: so every edit is written, every CURRENT renamed and every sync believed
+   * only by whoever held the store right then.
+   */
   private step(): void {
     this.barrier = undefined
+    try {
+      this.environment.verifyLock?.()
+    } catch (error) {
+      this.fail(error, this.environment.directory)
+      return
+    }
     const { value, done } = this.work!.next()
     if (done === true) this.work = undefined
     else this.barrier = value
@@ -223,7 +235,6 @@ export class Manifest {
     try {
       try {
         const createdAt = this.environment.now()
-        removeIfThere(fs, `${directory}/${manifestName(number)}`)
         next = ManifestFile.create(fs, directory, number, this.lastEdit, this.state.storeId, createdAt)
         next.append(this.state.edit + 1, this.state.asEdit())
         yield syncOf(next.file)
@@ -231,11 +242,11 @@ export class Manifest {
         yield* this.writeNextCurrent(number)
       } catch (error) {
         // A full disk may have space again later. Nothing names the new manifest yet, so the old one still counts.
-        removeIfThere(fs, `${directory}/${manifestName(number)}`)
+        if (next !== undefined) this.discard(next)
         this.refuseWithoutManifest(error)
         return
       }
-      yield renameOf(fs, directory, NEXT_CURRENT, CURRENT)
+      yield renameOf(fs, directory, nextCurrentName(number), CURRENT)
       this.replaceFile(next)
     } finally {
       // Also where the work is given up at a failed sync.
@@ -258,8 +269,7 @@ export class Manifest {
 
   private *writeNextCurrent(number: FileNumber): Generator<Barrier, void> {
     const { fs, directory } = this.environment
-    const path = `${directory}/${NEXT_CURRENT}`
-    removeIfThere(fs, path)
+    const path = `${directory}/${nextCurrentName(number)}`
     const file = fs.openSync(path, 'create')
     try {
       const bytes = Buffer.from(`${manifestName(number)}\n`, 'latin1')
@@ -268,6 +278,18 @@ export class Manifest {
     } finally {
       letGo(file)
     }
+  }
+
+  /** Whoever has the store by now may have given the same names to files of theirs. */
+  private discard({ number, path }: ManifestFile): void {
+    const { fs, directory, verifyLock } = this.environment
+    try {
+      verifyLock?.()
+    } catch {
+      return
+    }
+    removeIfThere(fs, path)
+    removeIfThere(fs, `${directory}/${nextCurrentName(number)}`)
   }
 
   /** Edits that wait can be written behind the old manifest unless that has no sound tail. */
@@ -279,11 +301,13 @@ export class Manifest {
 
   private fail(error: unknown, path: string): void {
     if (this.failure !== undefined) return
-    const failure = new SiltstoneError(
-      'SILT_FAILED',
-      `Could not sync ${path}; what is on disk is unknown, so the store takes no more writes until it is opened again`,
-      { cause: error, file: path },
-    )
+    const failure = endsWriting(error)
+      ? error
+      : new SiltstoneError(
+          'SILT_FAILED',
+          `Could not sync ${path}; what is on disk is unknown, so the store takes no more writes until it is opened again`,
+          { cause: error, file: path },
+        )
     this.failure = failure
     // A sync may fail that was taken over long ago, while whoever drives now waits for the next one: there is no work any more.
     this.driver++

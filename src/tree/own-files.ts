@@ -22,6 +22,8 @@ const ENOUGH_MAGIC_BYTES = 6
 /** How much is read of a file whose magic is not there. */
 const PROOF_BYTES = 1 << 20
 const CURRENT_BYTES = 32
+/** What a loss of power leaves out, it leaves out in pieces of this size. */
+const SECTOR_BYTES = 512
 
 /** Whether a file in a directory was written by a store under that name. */
 export function isOwnFile(fs: FileSystem, path: string, name = nameOf(path), storeId?: number): boolean {
@@ -90,7 +92,7 @@ class OwnershipProof {
     if (size === 0 || bears(tail, TABLE_MAGIC)) return true
     // One that was cut short, or whose writing was interrupted.
     const head = this.read(0, PROOF_BYTES)
-    return isBlank(head) || beginsWithBlock(head, this.file.number)
+    return isBlank(head.subarray(0, SECTOR_BYTES)) || beginsWithBlock(head, this.file.number)
   }
 
   private isLog(magic: LogMagic): boolean {

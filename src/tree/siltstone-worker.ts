@@ -3,7 +3,7 @@ import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { loadHash } from '../bytes/hash.js'
 import { ownThread, ThreadSignals } from '../bytes/thread-signals.js'
 import { withDescriptors } from '../fs/descriptors.js'
-import { diskFileSystem } from '../fs/disk-file-system.js'
+import { DEFAULT_PERMISSIONS, diskWith } from '../fs/disk-file-system.js'
 import { JobQueue } from './job-queue.js'
 import { WORKER_NICENESS } from './tuning.js'
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.js'
@@ -15,9 +15,10 @@ import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.js'
  * Its name is one that a program has no file of: beside a bundle it is found by it alone.
  */
 
-const { port, signals: cells, directory, layout, fileNumbers } = workerData as WorkerStart
+const { port, signals: cells, directory, layout, fileNumbers, permissions } = workerData as WorkerStart
 const signals = new ThreadSignals(cells)
-const queue = new JobQueue({ fs: withDescriptors(diskFileSystem), directory, layout, fileNumbers })
+const fs = withDescriptors(diskWith(permissions ?? DEFAULT_PERMISSIONS))
+const queue = new JobQueue({ fs, directory, layout, fileNumbers })
 
 function send(outcome: FromWorker | undefined): void {
   if (outcome === undefined) return

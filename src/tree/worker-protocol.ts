@@ -19,4 +19,6 @@ export interface WorkerStart {
   readonly directory: string
   readonly layout: TableLayout
   readonly fileNumbers: FileCounter
+  /** Permissions of new files. */
+  readonly permissions: number | undefined
 }

@@ -25,7 +25,9 @@ export class WorkerThread {
     const { port1, port2 } = new MessageChannel()
     this.port = port1
     const { directory, layout, fileNumbers } = context
-    const start: WorkerStart = { port: port2, signals: this.signals.cells, directory, layout, fileNumbers }
+    const { permissions } = context.fs
+    const { cells } = this.signals
+    const start: WorkerStart = { port: port2, signals: cells, directory, layout, fileNumbers, permissions }
     this.worker = new Worker(file, {
       workerData: start,
       transferList: [port2],

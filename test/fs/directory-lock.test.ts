@@ -7,9 +7,8 @@ import { createInterface, type Interface } from 'node:readline'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { lockDirectory } from '../../src/fs/directory-lock.js'
-import { thisProcess } from '../../src/fs/holder.js'
-import { HolderFile } from '../../src/fs/holder-file.js'
+import { diskFileSystem } from '../../src/fs/disk-file-system.js'
+import { findProcess, thisProcess } from '../../src/fs/holder.js'
 import { releaseSocket, takeSocket } from '../../src/fs/lock-socket.js'
 
 const PROGRAM = new URL('./lock-process.mjs', import.meta.url).pathname
@@ -86,13 +85,13 @@ describe('the lock of a directory', () => {
     const directory = newDirectory()
     const other = new LockProcess()
     expect(await other.lock(directory)).toEqual({ held: true })
-    await expect(lockDirectory(directory)).rejects.toMatchObject({
+    await expect(diskFileSystem.lock(directory)).rejects.toMatchObject({
       code: 'SILT_LOCKED',
       pid: other.pid,
       message: expect.stringContaining(`${directory} is in use by process ${other.pid};`),
     })
     await other.release()
-    const lock = await lockDirectory(directory)
+    const lock = await diskFileSystem.lock(directory)
     expect(await other.lock(directory)).toMatchObject({ held: false, code: 'SILT_LOCKED', pid: process.pid })
     await lock.release()
     expect(await other.end()).toBe(0)
@@ -109,7 +108,7 @@ describe('the lock of a directory', () => {
       expect(answers[1 - winner]).toMatchObject({ code: 'SILT_LOCKED', pid: processes[winner]!.pid })
       names.add(winner)
       await processes[winner]!.release()
-      expect(readdirSync(directory)).toEqual([])
+      expect(readdirSync(directory)).toEqual(['LOCK'])
     }
     expect(names.size).toBeGreaterThan(0)
     await Promise.all(processes.map((process) => process.end()))
@@ -122,7 +121,7 @@ describe('the lock of a directory', () => {
       expect(await other.lock(directory)).toEqual({ held: true })
       await other.kill()
       expect(readdirSync(directory)).toEqual(['LOCK'])
-      const lock = await lockDirectory(directory)
+      const lock = await diskFileSystem.lock(directory)
       expect(JSON.parse(readFileSync(join(directory, 'LOCK'), 'utf8')).pid).toBe(process.pid)
       await lock.release()
     }
@@ -131,14 +130,14 @@ describe('the lock of a directory', () => {
   it('is the same through a symbolic link', async () => {
     const directory = newDirectory()
     symlinkSync(directory, `${directory}-link`)
-    const lock = await lockDirectory(directory)
-    await expect(lockDirectory(`${directory}-link`)).rejects.toMatchObject({ code: 'SILT_LOCKED' })
+    const lock = await diskFileSystem.lock(directory)
+    await expect(diskFileSystem.lock(`${directory}-link`)).rejects.toMatchObject({ code: 'SILT_LOCKED' })
     await lock.release()
   })
 
   it('is refused to a worker thread of the same process', async () => {
     const directory = newDirectory()
-    const lock = await lockDirectory(directory)
+    const lock = await diskFileSystem.lock(directory)
     const code = `
       const { parentPort } = require('node:worker_threads')
       import(${JSON.stringify(BUILT)})
@@ -156,28 +155,30 @@ describe('the lock of a directory', () => {
       const { diskFileSystem } = await import(${JSON.stringify(BUILT)})
       await diskFileSystem.lock(${JSON.stringify(directory)})`
     await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], { timeout: 20_000 })
-    const lock = await lockDirectory(directory)
+    const lock = await diskFileSystem.lock(directory)
     await lock.release()
   })
 
-  it('leaves neither file nor handle when it is released, once or twice', async () => {
+  it('leaves no handle, and a file that says so, when it is released, once or twice', async () => {
     const directory = newDirectory()
     const before = process.getActiveResourcesInfo().filter((resource) => resource === 'PipeWrap').length
-    const lock = await lockDirectory(directory)
+    const lock = await diskFileSystem.lock(directory)
     await Promise.all([lock.release(), lock.release()])
     await lock.release()
-    expect(readdirSync(directory)).toEqual([])
+    expect(readdirSync(directory)).toEqual(['LOCK'])
+    expect(JSON.parse(readFileSync(join(directory, 'LOCK'), 'utf8'))).toMatchObject({ released: true })
     const after = process.getActiveResourcesInfo().filter((resource) => resource === 'PipeWrap').length
     expect(after).toBe(before)
   })
 
   it('outlives the directory: releasing it when that is gone or made again is no error', async () => {
     const directory = newDirectory()
-    const lock = await lockDirectory(directory)
+    const lock = await diskFileSystem.lock(directory)
     rmSync(directory, { recursive: true })
     await lock.release()
     mkdirSync(directory)
-    const again = await lockDirectory(directory)
+    const again = await diskFileSystem.lock(directory)
+    rmSync(join(directory, 'LOCK'))
     writeFileSync(join(directory, 'LOCK'), 'another')
     await again.release()
     expect(readFileSync(join(directory, 'LOCK'), 'utf8')).toBe('another')
@@ -186,7 +187,7 @@ describe('the lock of a directory', () => {
   if (process.platform === 'linux') {
     it('asks for readOnly where the directory cannot be written', async () => {
       // Refused to the superuser too.
-      await expect(lockDirectory('/sys')).rejects.toMatchObject({
+      await expect(diskFileSystem.lock('/sys')).rejects.toMatchObject({
         code: 'SILT_IO',
         message: expect.stringContaining('readOnly: true'),
       })
@@ -194,72 +195,19 @@ describe('the lock of a directory', () => {
   }
 })
 
-describe('the lock where there are no sockets', () => {
-  const withoutSockets = (directory: string) => lockDirectory(directory, async () => 'impossible')
-
-  it('is held by the file alone', async () => {
-    const directory = newDirectory()
-    const lock = await withoutSockets(directory)
-    await expect(withoutSockets(directory)).rejects.toMatchObject({ code: 'SILT_LOCKED', pid: process.pid })
-    await lock.release()
-    await (await withoutSockets(directory)).release()
-  })
-
-  it('is respected by those who have sockets: they are in another network namespace', async () => {
-    const directory = newDirectory()
-    const lock = await withoutSockets(directory)
+describe('what is said of a process', () => {
+  it('is that it is there while it lives, and gone when it is dead or another one has its id', async () => {
     const other = new LockProcess()
-    expect(await other.lock(directory)).toMatchObject({ held: false, code: 'SILT_LOCKED', pid: process.pid })
-    await lock.release()
-    expect(await other.lock(directory)).toEqual({ held: true })
-    await expect(withoutSockets(directory)).rejects.toMatchObject({ code: 'SILT_LOCKED', pid: other.pid })
-    await other.kill()
-    await (await withoutSockets(directory)).release()
-  })
-})
-
-describe('the file that names a holder', () => {
-  const self = thisProcess()
-
-  async function claimOver(content: string): Promise<boolean> {
-    const file = join(newDirectory(), 'LOCK')
-    writeFileSync(file, content)
-    const claim = await HolderFile.claim(file)
-    if (!(claim instanceof HolderFile)) return false
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(self)
-    claim.release()
-    expect(readdirSync(join(file, '..'))).toEqual([])
-    return true
-  }
-
-  it('stands for a living process', async () => {
-    const holder = { ...self, pid: process.ppid, startTicks: undefined }
-    expect(await claimOver(JSON.stringify(holder))).toBe(false)
-  })
-
-  it('gives way when its process is dead', async () => {
-    const other = new LockProcess()
-    const { pid } = other
-    await other.kill()
-    expect(await claimOver(JSON.stringify({ ...self, pid }))).toBe(true)
-  })
-
-  if (process.platform === 'linux') {
-    it('gives way when another process has got its id', async () => {
-      expect(await claimOver(JSON.stringify({ ...self, startTicks: '1' }))).toBe(true)
-    })
-  }
-
-  it('gives way when it comes from before a restart, from a container or from another machine', async () => {
-    expect(await claimOver(JSON.stringify({ ...self, boot: 'earlier' }))).toBe(true)
-    expect(await claimOver(JSON.stringify({ ...self, pidNamespace: 'pid:[1]' }))).toBe(true)
-    expect(await claimOver(JSON.stringify({ pid: self.pid, host: 'elsewhere' }))).toBe(true)
-  })
-
-  it('gives way when it is torn, or nonsense', async () => {
-    for (const content of ['', '{"pid":', 'null', '[]', '{"pid":-1,"host":"x"}', '{"pid":1}']) {
-      expect(await claimOver(content)).toBe(true)
+    const { startTicks } = thisProcess()
+    if (startTicks === undefined) expect(findProcess(process.pid, undefined)).toBe('unknown')
+    else {
+      expect(findProcess(process.pid, startTicks)).toBe('there')
+      expect(findProcess(process.pid, '1')).toBe('gone')
     }
+    const { pid } = other
+    expect(findProcess(pid, undefined)).toBe('unknown')
+    await other.kill()
+    expect(findProcess(pid, undefined)).toBe('gone')
   })
 })
 
@@ -290,8 +238,10 @@ describe('the socket of a lock as a file', () => {
     const directory = newDirectory()
     const other = new LockProcess('--import', AS_MACOS)
     expect(await other.lock(directory)).toEqual({ held: true })
-    await asMacos(() => expect(lockDirectory(directory)).rejects.toMatchObject({ code: 'SILT_LOCKED', pid: other.pid }))
+    await asMacos(() =>
+      expect(diskFileSystem.lock(directory)).rejects.toMatchObject({ code: 'SILT_LOCKED', pid: other.pid }),
+    )
     await other.kill()
-    await asMacos(async () => (await lockDirectory(directory)).release())
+    await asMacos(async () => (await diskFileSystem.lock(directory)).release())
   })
 })

@@ -113,7 +113,7 @@ const VARIANTS: readonly Variant[] = [
     name: 'CURRENT is renamed before its content is synced',
     noticed: 'leveled',
     foundAs: /CURRENT is damaged/,
-    wrap: withoutSync('CURRENT.new'),
+    wrap: withoutSync('CURRENT.0'),
   },
   {
     name: 'the log is not synced',

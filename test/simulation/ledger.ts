@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { Database } from '../../src/index.js'
-import { CURRENT, NEXT_CURRENT, parseStoreFile } from '../../src/tree/file-names.js'
+import { CURRENT, parseStoreFile } from '../../src/tree/file-names.js'
 import type { SimulatedDisk } from './simulated-disk.js'
 
 /**
@@ -19,8 +19,9 @@ export class Ledger {
     let manifest = ''
     disk.onCall = ({ kind, path, detail }) => {
       const name = path.slice(path.lastIndexOf('/') + 1)
-      if (kind === 'rename' && name === NEXT_CURRENT) this.names.add(manifest)
-      if (kind !== 'open' || detail !== 'create' || (parseStoreFile(name)?.number ?? 0) === 0) return
+      const file = parseStoreFile(name)
+      if (kind === 'rename' && file?.kind === 'next-current') this.names.add(manifest)
+      if (kind !== 'open' || detail !== 'create' || (file?.number ?? 0) === 0 || file?.kind === 'next-current') return
       // A manifest has used its number once CURRENT is to name it. Before that it holds one edit and is nobody's.
       if (name.startsWith('MANIFEST')) manifest = name
       // An error thrown from here the store would take for one of the disk; `settle` says it.

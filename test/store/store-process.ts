@@ -17,8 +17,10 @@ export class StoreProcess {
   private readonly child: ChildProcess
   private readonly answers: AsyncIterator<string>
 
-  constructor() {
-    this.child = spawn(process.execPath, [PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] })
+  /** `within` is a command that runs another one, in a container for example. */
+  constructor(within: readonly string[] = []) {
+    const [command, ...args] = [...within, process.execPath, PROGRAM]
+    this.child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     this.answers = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]()
   }
 
@@ -26,7 +28,7 @@ export class StoreProcess {
     return this.child.pid!
   }
 
-  /** Calls `open`, `destroy`, `fill` (count, value) or a method of the open store; arguments and results go as JSON. */
+  /** Calls `open`, `openFaster` (path, how much faster its time passes), `destroy`, `fill` (count, value) or a method of the open store; arguments and results go as JSON. */
   async call(method: string, ...args: unknown[]): Promise<unknown> {
     this.child.stdin!.write(`${JSON.stringify({ method, args })}\n`)
     const { value, done } = await this.answers.next()

@@ -110,6 +110,11 @@ function explained(error: SiltstoneError, path: string): unknown {
       `${path} is being written to by ${holder}; end that process to write, while everything that reads still works (get, scan, stats, 'kv-cli shell --read-only')`,
     )
   }
+  if (error.code === 'SILT_FENCED') {
+    return new Failure(
+      `another process has taken ${path} over, because this one was stopped for too long or its LOCK was removed; look who writes there, then run the command again`,
+    )
+  }
   return error
 }
 

@@ -4,6 +4,7 @@ import { SiltstoneError, type SiltstoneErrorCode } from '../../bytes/errors.js'
 const LEVEL_CODES: Partial<Record<SiltstoneErrorCode, string>> = {
   SILT_CORRUPTION: 'LEVEL_CORRUPTION',
   SILT_FAILED: 'LEVEL_IO_ERROR',
+  SILT_FENCED: 'LEVEL_IO_ERROR',
   SILT_IO: 'LEVEL_IO_ERROR',
   SILT_LOCKED: 'LEVEL_LOCKED',
   SILT_NOT_OPEN: 'LEVEL_DATABASE_NOT_OPEN',

@@ -115,6 +115,7 @@ export class Construction {
       letGo(manifest.file)
     }
     await fs.syncDirectory(directory)
+    this.lock.verify?.()
     fs.renameSync(`${directory}/${UNFINISHED}`, `${directory}/${CURRENT}`)
     this.renamed = true
     await fs.syncDirectory(directory)

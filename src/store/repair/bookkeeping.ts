@@ -1,6 +1,6 @@
 import type { FileSystem } from '../../fs/file-system.js'
 import type { LogSalvage } from '../../log/log-salvage.js'
-import { CURRENT, manifestName, NEXT_CURRENT, segmentName, tableName } from '../../tree/file-names.js'
+import { CURRENT, manifestName, parseStoreFile, segmentName, tableName } from '../../tree/file-names.js'
 import type { ManifestState } from '../../tree/manifest-state.js'
 import type { FoundManifest } from './found-manifest.js'
 import type { FoundTable } from './found-table.js'
@@ -12,8 +12,10 @@ import type { Survey } from './survey.js'
 export function bookRepair(fs: FileSystem, directory: string, survey: Survey, rebuilt: Rebuilt | undefined): Ledger {
   const ledger = new Ledger(fs, directory)
   new Bookkeeping(ledger, survey, rebuilt).bookAll()
-  if (rebuilt !== undefined && fs.statusSync(`${directory}/${NEXT_CURRENT}`) !== undefined) {
-    ledger.replace(NEXT_CURRENT, 'left by an interrupted change')
+  if (rebuilt !== undefined) {
+    for (const name of fs.listSync(directory)) {
+      if (parseStoreFile(name)?.kind === 'next-current') ledger.replace(name, 'left by an interrupted change')
+    }
   }
   return ledger
 }

@@ -2,9 +2,10 @@ import type { EpochMs, FileNumber } from '../../bytes/units.js'
 import type { FileSystem } from '../../fs/file-system.js'
 import { copyTree } from '../../fs/file-tree.js'
 import { errorCode } from '../../fs/system-error.js'
-import { CURRENT, NEXT_CURRENT } from '../../tree/file-names.js'
+import { CURRENT, manifestName } from '../../tree/file-names.js'
 import { Manifest } from '../../tree/manifest.js'
 import type { ManifestState } from '../../tree/manifest-state.js'
+import { isOwnFile } from '../../tree/own-files.js'
 import { LOST_FOLDER, makeLostFolder } from '../lost-folder.js'
 
 /** What a repair comes to. */
@@ -34,6 +35,9 @@ export async function install({ fs, directory, now, number, state, moves }: Inst
     fs.syncDirectorySync(lost)
     fs.syncDirectorySync(directory)
   }
+  // Of a repair that was interrupted.
+  const leftover = `${directory}/${manifestName(number)}`
+  if (isOwnFile(fs, leftover)) fs.removeSync(leftover)
   let failure: Error | undefined
   const manifest = Manifest.create(
     {
@@ -50,8 +54,8 @@ export async function install({ fs, directory, now, number, state, moves }: Inst
   manifest.close()
   if (failure !== undefined) throw failure
   for (const name of moves.keys()) {
-    // Both names went when the new manifest took them over.
-    if (name !== CURRENT && name !== NEXT_CURRENT) fs.removeSync(`${directory}/${name}`)
+    // The name went to the CURRENT of the new manifest.
+    if (name !== CURRENT) fs.removeSync(`${directory}/${name}`)
   }
   fs.syncDirectorySync(directory)
 }
