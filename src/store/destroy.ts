@@ -30,12 +30,14 @@ export async function destroy(path: string, options: { fs?: FileSystem } = {}): 
     if (filesOf(fs, directory).length === 0) return
     lock = await fs.lock(directory)
     removeStore(fs, directory)
+    lock.verify?.()
+    if (kindOf(fs, `${directory}/${LOCK}`) === 'file') fs.removeSync(`${directory}/${LOCK}`)
   } catch (error) {
     throw ioError(error, 'destroy the store in', directory)
   } finally {
     await lock?.release()
   }
-  removeLock(fs, directory)
+  removeIfEmpty(fs, directory)
 }
 
 function removeStore(fs: FileSystem, directory: string): void {
@@ -70,11 +72,8 @@ function storeIdOf(fs: FileSystem, directory: string, names: readonly string[]):
   }
 }
 
-/** The lock's own file stays until the lock is free; what a new owner holds by then is not touched. */
-function removeLock(fs: FileSystem, directory: string): void {
+function removeIfEmpty(fs: FileSystem, directory: string): void {
   try {
-    if (ownFiles(fs, directory).length > 0) return
-    if (kindOf(fs, `${directory}/${LOCK}`) === 'file') fs.removeSync(`${directory}/${LOCK}`)
     if (fs.listSync(directory).length === 0) fs.removeDirectorySync(directory)
   } catch {
     // Somebody has come in meanwhile: then the directory is theirs.

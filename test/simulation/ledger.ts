@@ -17,6 +17,7 @@ export class Ledger {
   watch(disk: SimulatedDisk): void {
     if (![...disk.snapshotFiles().keys()].some((path) => path.endsWith(`/${CURRENT}`))) this.names.clear()
     let manifest = ''
+    let last = ''
     disk.onCall = ({ kind, path, detail }) => {
       const name = path.slice(path.lastIndexOf('/') + 1)
       const file = parseStoreFile(name)
@@ -25,7 +26,9 @@ export class Ledger {
       // A manifest has used its number once CURRENT is to name it. Before that it holds one edit and is nobody's.
       if (name.startsWith('MANIFEST')) manifest = name
       // An error thrown from here the store would take for one of the disk; `settle` says it.
-      if (this.names.has(name)) this.repeated.push(name)
+      // Without a descriptor left nothing was made, and it is tried again when others were closed; made twice it would be refused.
+      if (this.names.has(name) && name !== last) this.repeated.push(name)
+      last = name
       if (name !== manifest) this.names.add(name)
     }
   }
