@@ -1,5 +1,6 @@
 // The long versions of the tests that everything rests on: `npm run test:crash -- --rounds N` (a crash and a fault at every call,
-// N seeds; every byte damaged), `npm run test:kill -- --rounds N` (N processes killed while they write), and
+// N seeds; every byte damaged), `npm run test:kill -- --rounds N` (N processes killed while they write),
+// `npm run test:sealed -- --rounds N` (N hundreds of files that make no sense under checksums that are right), and
 // `npm run test:bank -- --rounds N` (N lives of a bank in each isolation, and how many transfers a second it made).
 import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
@@ -18,6 +19,7 @@ const KINDS = {
     files: ['simulation/kill', 'store/transactions/bank', 'store/replicate/kill', 'queue/orders', 'queue/hours'],
     rounds: '1000',
   },
+  sealed: { variable: 'SILTSTONE_SEALED_ROUNDS', files: ['simulation/sealed/sealed'], rounds: '10' },
   bank: { variable: 'SILTSTONE_KILL_ROUNDS', files: ['store/transactions/bank'], rounds: '200' },
 }
 
@@ -28,7 +30,7 @@ const { values, positionals } = parseArgs({
 const kind = KINDS[positionals[0]]
 const rounds = Number(values.rounds ?? kind?.rounds)
 if (kind === undefined || !Number.isInteger(rounds) || rounds < 1) {
-  console.error('Usage: npm run test:crash -- --rounds N; the same with test:kill and test:bank')
+  console.error('Usage: npm run test:crash -- --rounds N; the same with test:kill, test:sealed and test:bank')
   process.exit(2)
 }
 const { status } = spawnSync(

@@ -1,6 +1,7 @@
 import * as zlib from 'node:zlib'
 import { SiltstoneError } from './errors.js'
 import { lz4Compress, lz4Decompress } from './lz4.js'
+import { oneOf } from './shape.js'
 
 /**
  * A way to make blocks smaller. The id stands beside every block on disk and is never to change, so a table whose blocks were
@@ -27,6 +28,9 @@ export type Allocate = (bytes: number) => Uint8Array
 /** How blocks are compressed; 'zstd' where this Node has it. */
 export type CompressionName = 'none' | 'lz4' | 'deflate' | 'zstd'
 
+/** What the name of one has to be in a file. */
+export const compressionShape = oneOf('none', 'lz4', 'deflate', 'zstd')
+
 function largestThatPays(rawBytes: number): number {
   return rawBytes - (rawBytes >>> 3)
 }
@@ -46,12 +50,16 @@ const none: Compression = {
 /** The id of the one that is read so fast that blocks may be kept compressed in memory. */
 export const LZ4_ID = 1
 
+const MOST_LZ4_EXPANSION = 255
+
 /** Fast both ways, 0.6 us to read a block of 4 KiB: what a lookup that misses the cache can afford. */
 const lz4: Compression = {
   id: LZ4_ID,
   name: 'lz4',
   compress: (source, start, end) => lz4Compress(source, start, end, largestThatPays(end - start)),
   decompress(source, start, end, rawBytes, allocate = unzeroed) {
+    // A byte stands for 255 at the most; memory for more would be for nothing.
+    if (rawBytes > (end - start) * MOST_LZ4_EXPANSION) throw new Error('so few compressed bytes are never so many')
     const target = allocate(rawBytes)
     lz4Decompress(source, start, end, target, rawBytes)
     return target

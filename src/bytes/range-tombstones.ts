@@ -139,7 +139,7 @@ export class RangeTombstones {
     const number = (): number => {
       const value = varint.read(bytes, at)
       at = varint.end
-      if (at > end) throw new Error('range tombstones end in the middle of a number')
+      if (at > end || !Number.isSafeInteger(value)) throw new Error('range tombstones end in the middle of a number')
       return value
     }
     const key = (length: number): Uint8Array => {

@@ -1,7 +1,7 @@
 import { assert, corruption, SiltstoneError } from '../bytes/errors.js'
 import { hash32 } from '../bytes/hash.js'
 import { getU32, getU64, putU32, putU64, TWO_32 } from '../bytes/integers.js'
-import { type EpochMs, type FileNumber, LATEST_EXPIRY, type Position } from '../bytes/units.js'
+import { type EpochMs, type FileNumber, LAST_NUMBER, LATEST_EXPIRY, type Position } from '../bytes/units.js'
 import { LONGEST_RECORD_BYTES, type RecordFrame } from './record.js'
 
 /*
@@ -32,6 +32,9 @@ const UNSALTED_VERSION = 1
 const SALT_AT = 64
 const NUMBER_AT = 12
 const UPPER_NUMBER_AT = 72
+
+/** The longest record, its header, and what is filled with zeros ahead of it. */
+export const LONGEST_LOG_BYTES = 2 ** 32
 
 export type LogMagic = 'SILTLOG\n' | 'SILTMAN\n'
 
@@ -120,6 +123,7 @@ export function readLogHeader(
   }
   if (getU32(bytes, 76) !== hash32(bytes, 0, 76, 0)) throw corruption(path, 76, 'the checksum of its header is wrong')
   const version = getU32(bytes, 8)
+  if (version === 0) throw corruption(path, 8, 'its header has no version')
   if (version > FORMAT_VERSION) {
     throw new SiltstoneError(
       'SILT_FORMAT',
@@ -149,7 +153,11 @@ function requirePlausible(bytes: Uint8Array, path: string): void {
     if (!Number.isSafeInteger(getU64(bytes, offset)))
       throw corruption(path, offset, 'its header holds an impossible number')
   }
+  const number = getU32(bytes, NUMBER_AT) + getU32(bytes, UPPER_NUMBER_AT) * TWO_32
+  if (number < 1 || number > LAST_NUMBER)
+    throw corruption(path, NUMBER_AT, 'its header has no number that a file can have')
   const base = getU64(bytes, 16)
+  if (base > LAST_NUMBER) throw corruption(path, 16, 'it begins behind the last position that there is')
   if (getU64(bytes, 24) > base) throw corruption(path, 24, 'it begins before the file that it follows has ended')
   const capacity = getU64(bytes, 32)
   if (capacity > LONGEST_RECORD_BYTES + LOG_HEADER_BYTES || !Number.isSafeInteger(base + capacity)) {

@@ -2,7 +2,7 @@ import { corruption, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { FileNumber, Position } from '../bytes/units.js'
 import type { FileHandle, FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
-import { frameOf, LOG_HEADER_BYTES, type LogHeader, readLogHeader } from './log-header.js'
+import { frameOf, LOG_HEADER_BYTES, LONGEST_LOG_BYTES, type LogHeader, readLogHeader } from './log-header.js'
 import { misnamed } from './log-salvage.js'
 import { provesHeader, scanLog } from './log-scan.js'
 import { Segment } from './segment.js'
@@ -51,6 +51,8 @@ export interface RecoveryRequest {
   /** Everything before this position was synced: where a clean close ended. */
   readonly knownSynced: Position
   readonly strict: boolean
+  /** How much memory a segment is given that may be written on; the others take as much as they have bytes. */
+  readonly room: number
   /** A reader beside a live writer: the tail is still being written, so what is not sound there is no loss. */
   readonly live: boolean
 }
@@ -69,7 +71,7 @@ export function recoverLog(request: RecoveryRequest): RecoveredLog {
   let synced: Position = 0
   let lastEditNamed = 0
   for (const { number, path } of request.files) {
-    const { bytes, fileBytes, header } = readSegment(request.fs, number, path)
+    const { bytes, fileBytes, header } = readSegment(request.fs, number, path, request.room)
     if (header === undefined) {
       // The machine stopped while this file was being made; nothing in it was ever synced.
       dropped.push(path)
@@ -140,12 +142,14 @@ interface SegmentContent {
   readonly header: LogHeader | undefined
 }
 
-/** Reads a whole segment into memory as large as the segment may become. */
-function readSegment(fs: FileSystem, number: FileNumber, path: string): SegmentContent {
+/** Reads a whole segment into memory in which it can be written on. */
+function readSegment(fs: FileSystem, number: FileNumber, path: string, room: number): SegmentContent {
   let file: FileHandle | undefined
   try {
     file = fs.openSync(path, 'read')
     const fileBytes = file.sizeSync()
+    if (fileBytes > LONGEST_LOG_BYTES)
+      throw corruption(path, LONGEST_LOG_BYTES, 'it is longer than any segment becomes')
     const head = new Uint8Array(LOG_HEADER_BYTES)
     file.readSync(head, 0, LOG_HEADER_BYTES, 0)
     let header: LogHeader | undefined
@@ -155,7 +159,9 @@ function readSegment(fs: FileSystem, number: FileNumber, path: string): SegmentC
     } catch (error) {
       unsound = error
     }
-    const bytes = new Uint8Array(new SharedArrayBuffer(Math.max(fileBytes, header?.capacity ?? 0, LOG_HEADER_BYTES)))
+    const bytes = new Uint8Array(
+      new SharedArrayBuffer(Math.max(fileBytes, Math.min(header?.capacity ?? 0, room), LOG_HEADER_BYTES)),
+    )
     const read = file.readSync(bytes, 0, fileBytes, 0)
     // A header that never reached the disk may read as anything that lay in its sector before.
     if (unsound !== undefined && (isNewerFormat(unsound) || provesHeader(bytes, read, number))) throw unsound

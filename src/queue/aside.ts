@@ -1,10 +1,11 @@
 import { assert } from '../bytes/errors.js'
-import { getU16, getU32, putU16, putU32, putVarint, VarintReader, varintLength } from '../bytes/integers.js'
-import { getText, putText } from '../bytes/text.js'
+import { getU16, getU32, putU16, putU32, putVarint, varintLength } from '../bytes/integers.js'
+import { putText } from '../bytes/text.js'
 import type { Change } from './change.js'
 import { MOST_ATTEMPTS } from './entry.js'
 import { StoredMessage } from './message-format.js'
 import { asideKey, asideNumber, dueOf, kindRange } from './state-keys.js'
+import { EntryReader } from './stored-bytes.js'
 import type { TreeReader } from './tree-reader.js'
 
 /*
@@ -34,8 +35,6 @@ export interface AsideMessage {
 
 const HEAD_BYTES = 6
 
-const varint = new VarintReader()
-
 function encodeAside({ priority, attempts, id, reason, message }: AsideMessage): Uint8Array {
   const idBytes = Buffer.byteLength(id)
   const reasonBytes = Buffer.byteLength(reason)
@@ -50,15 +49,13 @@ function encodeAside({ priority, attempts, id, reason, message }: AsideMessage):
   return bytes
 }
 
+const reader = new EntryReader('A message that waits')
+
 function decodeAside(key: Uint8Array, bytes: Uint8Array): AsideMessage {
-  let at = HEAD_BYTES
-  const text = (): string => {
-    const length = varint.read(bytes, at)
-    at = varint.end + length
-    return getText(bytes, varint.end, at)
-  }
-  const id = text()
-  const reason = text()
+  reader.begin(bytes, HEAD_BYTES)
+  const id = reader.text()
+  const reason = reader.text()
+  const { at } = reader
   return {
     due: dueOf(key),
     number: asideNumber(key),

@@ -2,6 +2,7 @@ import { getU16, getU32, getU64, putU16, putU32, putU64 } from '../bytes/integer
 import type { Lane } from './lane.js'
 import type { StoredMessage } from './message-format.js'
 import { ASIDE_LANE, laneOf } from './state-keys.js'
+import { senseless } from './stored-bytes.js'
 
 /*
  * What is remembered of a message that was handed out and is not gone, or that was passed over while its group was busy. Its key
@@ -65,6 +66,10 @@ export function encodeEntry(entry: Entry): Uint8Array {
 }
 
 export function decodeEntry(lane: Lane<Entry> | undefined, offset: number, bytes: Uint8Array): Entry {
+  if (bytes.length < ENTRY_BYTES)
+    throw senseless('What is remembered of a message', bytes.length, 'it ends in the middle')
+  const due = getU64(bytes, 27)
+  if (!Number.isSafeInteger(due)) throw senseless('What is remembered of a message', 27, 'it is due at no time')
   return {
     lane,
     offset,
@@ -74,7 +79,7 @@ export function decodeEntry(lane: Lane<Entry> | undefined, offset: number, bytes
     size: getU32(bytes, 20),
     priority: (getU16(bytes, 24) << 16) >> 16,
     kind: bytes[26]!,
-    due: getU64(bytes, 27),
+    due,
     order: undefined,
     state: 'loose',
     fence: 0,

@@ -1,10 +1,13 @@
 import { assert, invalid } from '../bytes/errors.js'
-import { getU32, putU16, putU32, putVarint, VarintReader } from '../bytes/integers.js'
+import { getU32, putU16, putU32, putVarint } from '../bytes/integers.js'
 import { reasonOf } from '../bytes/reason.js'
+import { finite, record, text, whole } from '../bytes/shape.js'
 import { getText, putText, textByteBound } from '../bytes/text.js'
 import { LATEST_EXPIRY } from '../bytes/units.js'
 import { LONGEST_VALUE_BYTES } from '../log/operation.js'
 import { describe, preparedByteBound, putPrepared } from '../store/encoding.js'
+import { HIGHEST_PRIORITY, LOWEST_PRIORITY } from './state-keys.js'
+import { believed, EntryReader, parsedJson, senseless } from './stored-bytes.js'
 
 /*
  * One message as it is stored, whether it stands in a queue, a topic or a log. Never to change within format version 1.
@@ -194,7 +197,22 @@ export function putSentAt(message: Uint8Array, sentAt: number): void {
   putU48(message, SENT_AT_OFFSET, sentAt)
 }
 
-const varint = new VarintReader()
+const MESSAGE = 'A stored message'
+const reader = new EntryReader(MESSAGE)
+const FIRST_UNKNOWN_FLAG = 0x80
+const headersShape = record({})
+const historyShape = record(
+  { id: text, priority: whole(LOWEST_PRIORITY, HIGHEST_PRIORITY) },
+  { deadLetter: record({ queue: text, reason: text, attempts: whole(), time: finite }) },
+)
+
+function historyOf(json: string): History {
+  const history = parsedJson<History>(json, MESSAGE, 0)
+  return believed(MESSAGE, () => {
+    historyShape(history, 'the history')
+    return history
+  })
+}
 
 /** A stored message, taken apart but not decoded. */
 export class StoredMessage {
@@ -214,36 +232,23 @@ export class StoredMessage {
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
     const flags = bytes[0]!
+    reader.begin(bytes, OPTIONAL_OFFSET)
+    if (flags >= FIRST_UNKNOWN_FLAG || (flags & BODY_KIND) > BODY_JSON) {
+      throw senseless(MESSAGE, 0, 'it is of no known kind')
+    }
     this.total = getU48(bytes, TOTAL_OFFSET)
     this.sentAt = getU48(bytes, SENT_AT_OFFSET)
-    let at = OPTIONAL_OFFSET
-    this.expiresAt = 0
-    if (flags & HAS_EXPIRY) {
-      this.expiresAt = getU48(bytes, at)
-      at += 6
-    }
-    if (flags & HAS_GROUP) {
-      const length = varint.read(bytes, at)
-      at = varint.end + length
-      this.group = getText(bytes, varint.end, at)
-    } else this.group = undefined
-    this.headersStart = at
-    if (flags & HAS_HEADERS) {
-      const length = varint.read(bytes, at)
-      this.headersStart = varint.end
-      at = varint.end + length
-    }
-    this.headersEnd = at
-    if (flags & HAS_HISTORY) {
-      const length = varint.read(bytes, at)
-      at = varint.end + length
-      this.history = JSON.parse(getText(bytes, varint.end, at)) as History
-    } else this.history = undefined
+    this.expiresAt = flags & HAS_EXPIRY ? getU48(bytes, reader.skip(6)) : 0
+    this.group = flags & HAS_GROUP ? reader.text() : undefined
+    this.headersStart = reader.at
+    if (flags & HAS_HEADERS) this.headersStart = reader.skip(reader.number())
+    this.headersEnd = reader.at
+    this.history = flags & HAS_HISTORY ? historyOf(reader.text()) : undefined
     if (flags & HAS_SIGNATURE) {
-      this.signature = bytes.subarray(at, at + SIGNATURE_BYTES)
-      at += SIGNATURE_BYTES
+      const start = reader.skip(SIGNATURE_BYTES)
+      this.signature = bytes.subarray(start, start + SIGNATURE_BYTES)
     } else this.signature = undefined
-    this.bodyStart = at
+    this.bodyStart = reader.at
   }
 
   get size(): number {
@@ -260,12 +265,17 @@ export class StoredMessage {
     const kind = bytes[0]! & BODY_KIND
     if (kind === BODY_BYTES) return Buffer.from(bytes.slice(bodyStart).buffer)
     const text = getText(bytes, bodyStart, bytes.length)
-    return kind === BODY_TEXT ? text : JSON.parse(text)
+    return kind === BODY_TEXT ? text : parsedJson(text, MESSAGE, bodyStart)
   }
 
   headers(): Record<string, unknown> {
     const { bytes, headersStart, headersEnd } = this
-    return headersStart === headersEnd ? {} : JSON.parse(getText(bytes, headersStart, headersEnd))
+    if (headersStart === headersEnd) return {}
+    const headers = parsedJson<Record<string, unknown>>(getText(bytes, headersStart, headersEnd), MESSAGE, headersStart)
+    return believed(MESSAGE, () => {
+      headersShape(headers, 'the headers')
+      return headers
+    })
   }
 
   /** What a signature is made over: what the body is, the headers and the body, none of which can pass for another. */

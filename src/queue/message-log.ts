@@ -5,6 +5,7 @@ import type { TreeState } from '../store/tree-state.js'
 import { getKeyU64, putKeyU64 } from './big-endian.js'
 import type { Appendable, Change } from './change.js'
 import { fullTotal, putTotal, StoredMessage } from './message-format.js'
+import { senseless } from './stored-bytes.js'
 import { TreeReader } from './tree-reader.js'
 
 /*
@@ -49,7 +50,7 @@ export class MessageLog implements Appendable {
     const last =
       this.state.tree === undefined ? undefined : this.reader.last({ start: offsetKey(next), end: undefined })
     if (last !== undefined) {
-      this.next = getKeyU64(last.key, 0) + 1
+      this.next = offsetOf(last.key) + 1
       this.totalBytes = fullTotal(new StoredMessage(last.value).total, totalBytes)
     }
     this.visible = this.next
@@ -104,7 +105,7 @@ export class MessageLog implements Appendable {
   /** Messages from an offset on, up to `limit` of them or the one that makes them `maxBytes`. */
   async slice(from: number, to: number, limit: number, maxBytes: number): Promise<PlacedMessage[]> {
     const entries = await this.reader.slice({ start: offsetKey(from), end: offsetKey(to) }, limit, maxBytes)
-    return entries.map(({ key, value }) => ({ offset: getKeyU64(key, 0), message: new StoredMessage(value) }))
+    return entries.map(({ key, value }) => ({ offset: offsetOf(key), message: new StoredMessage(value) }))
   }
 
   /** Bytes of the messages before an offset. */
@@ -154,4 +155,11 @@ export function offsetKey(offset: number): Uint8Array {
   const key = new Uint8Array(8)
   putKeyU64(key, 0, offset)
   return key
+}
+
+/** The offset in a key that was read, which may be any bytes. */
+function offsetOf(key: Uint8Array): number {
+  const offset = key.length === 8 ? getKeyU64(key, 0) : Number.NaN
+  if (!Number.isSafeInteger(offset)) throw senseless('The key of a message', 0, 'it is no offset')
+  return offset
 }

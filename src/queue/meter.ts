@@ -1,6 +1,8 @@
 import { assert } from '../bytes/errors.js'
-import { getU16, putU16, putVarint, VarintReader } from '../bytes/integers.js'
+import { getU16, putU16, putVarint } from '../bytes/integers.js'
+import { mapOf, whole } from '../bytes/shape.js'
 import { getText, putText, textByteBound } from '../bytes/text.js'
+import { believed, EntryReader, parsedJson, senseless } from './stored-bytes.js'
 
 /*
  * The figures of a queue or a subscription, written with every commit that changes them but one: a message that is only appended
@@ -91,36 +93,38 @@ export function encodeMeter(lanes: readonly LaneFigures[], tally: Tally): Uint8A
   return bytes.slice(0, at)
 }
 
-const varint = new VarintReader()
+const METER = 'The figures of a queue'
+const reader = new EntryReader(METER)
+const deathsShape = mapOf(whole())
 
 export function decodeMeter(bytes: Uint8Array): { lanes: LaneFigures[]; tally: Tally } {
+  reader.begin(bytes, 2)
   const lanes: LaneFigures[] = []
-  let at = 2
-  const next = (): number => {
-    const value = varint.read(bytes, at)
-    at = varint.end
-    return value
-  }
   for (let left = getU16(bytes, 0); left > 0; left--) {
-    const priority = (getU16(bytes, at) << 16) >> 16
-    at += 2
-    lanes.push({
-      priority,
-      cursor: next(),
-      passedBytes: next(),
-      next: next(),
-      totalBytes: next(),
-      low: next(),
-    })
+    const at = reader.skip(2)
+    const lane: LaneFigures = {
+      priority: (getU16(bytes, at) << 16) >> 16,
+      cursor: reader.number(),
+      passedBytes: reader.number(),
+      next: reader.number(),
+      totalBytes: reader.number(),
+      low: reader.number(),
+    }
+    if (lane.low > lane.cursor || lane.passedBytes > lane.totalBytes)
+      throw senseless(METER, at, 'a lane ends before it begins')
+    lanes.push(lane)
   }
   const tally = emptyTally()
-  const count = getU16(bytes, at)
-  at += 2
+  const count = getU16(bytes, reader.skip(2))
   for (let i = 0; i < count; i++) {
-    const value = next()
+    const value = reader.number()
     const figure = FIGURES[i]
     if (figure !== undefined) tally[figure] = value
   }
-  if (at < bytes.length) tally.deaths = JSON.parse(getText(bytes, at, bytes.length))
+  const { at } = reader
+  if (at < bytes.length) {
+    tally.deaths = parsedJson(getText(bytes, at, bytes.length), METER, at)
+    believed(METER, () => deathsShape(tally.deaths, 'the deaths'))
+  }
   return { lanes, tally }
 }

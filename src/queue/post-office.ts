@@ -12,8 +12,9 @@ import type { MessageLog } from './message-log.js'
 import type { Office, OwnerKind } from './office.js'
 import { Registration } from './registration.js'
 import { Repetitions } from './repetition.js'
-import { deadLetterRules, defaultRules, type Rules } from './rules.js'
+import { deadLetterRules, defaultRules, type Rules, storedRules } from './rules.js'
 import { KIND_NAME, KIND_RULES, kindRange, LAST_OWNER, REGISTRY, stateKey, textKey, textOf } from './state-keys.js'
+import { senseless } from './stored-bytes.js'
 import { StoredRun } from './stored-run.js'
 import { TableSweeper } from './table-sweeper.js'
 import { TreeReader } from './tree-reader.js'
@@ -65,7 +66,7 @@ export class PostOffice implements Office {
     if (present !== undefined) return present
     const { number, isNew } = this.numberOf(key)
     const stored = isNew ? undefined : this.reader.get(stateKey(number, KIND_RULES))
-    const known = stored === undefined ? rules : ({ ...rules, ...JSON.parse(Buffer.from(stored).toString()) } as Rules)
+    const known = stored === undefined ? rules : ({ ...rules, ...storedRules(stored, key) } as Rules)
     const registration = new Registration(this, kind, name, number, known, stored !== undefined)
     const delivery = new Delivery(registration, source, (dead) => this.queue(dead, deadLetterRules(dead)).delivery)
     const mailbox = new Mailbox(delivery)
@@ -121,6 +122,9 @@ export class PostOffice implements Office {
     if (this.state.tree !== undefined) {
       for (const { key, value } of this.reader.all(kindRange(REGISTRY, KIND_NAME))) {
         const number = Number(Buffer.from(value).toString())
+        if (!Number.isSafeInteger(number) || number < 1 || number > LAST_OWNER) {
+          throw senseless(`The number of ${textOf(key)}`, 0, 'it is none')
+        }
         names.set(textOf(key), number)
         this.keepNumber(number)
       }

@@ -1,6 +1,7 @@
 import { Cron } from 'croner'
 import { invalid } from '../bytes/errors.js'
 import { reasonOf } from '../bytes/reason.js'
+import { finite, record, text, whole } from '../bytes/shape.js'
 import type { MessageOptions } from '../store/batch-part.js'
 import { describe } from '../store/encoding.js'
 import { checked } from '../store/options.js'
@@ -10,7 +11,8 @@ import { type Draft, draftMessage } from './draft.js'
 import type { Mailbox } from './mailbox.js'
 import { encodeBody, encodeMessage, StoredMessage } from './message-format.js'
 import { LONGEST_TIMER_MS } from './queue-time.js'
-import { KIND_REPETITION, kindRange, textKey, textOf } from './state-keys.js'
+import { HIGHEST_PRIORITY, KIND_REPETITION, kindRange, LOWEST_PRIORITY, textKey, textOf } from './state-keys.js'
+import { believed } from './stored-bytes.js'
 
 /*
  * A message that a queue sends again and again. The value, never to change within format version 1: a message as in message-format.ts
@@ -84,6 +86,7 @@ export class Repetitions {
     for (const { key, value } of post.reader.all(kindRange(number, KIND_REPETITION))) {
       const stored = new StoredMessage(value)
       const { when, next, options } = stored.headers() as unknown as Kept
+      believed('A repetition', () => keptShape({ when, next, options }, 'what is stored of it'))
       const name = textOf(key)
       this.kept.set(name, { name, when, next, options, body: stored.body() })
     }
@@ -188,6 +191,22 @@ export class Repetitions {
     this.cancel?.()
   }
 }
+
+const keptShape = record({
+  when: record({}, { cron: text, timezone: text, every: whole(1) }),
+  next: finite,
+  options: record(
+    {},
+    {
+      delay: finite,
+      ttl: finite,
+      dedupId: text,
+      group: text,
+      priority: whole(LOWEST_PRIORITY, HIGHEST_PRIORITY),
+      headers: record({}),
+    },
+  ),
+})
 
 function send(change: Change, delivery: Delivery, { bytes, priority, due, expiresAt }: Draft): void {
   if (due > 0) delivery.schedule(change, due, priority, new StoredMessage(bytes))

@@ -1,9 +1,11 @@
 import { invalid } from '../bytes/errors.js'
+import { oneOf as anyOf, text as anyText, finite, parseShaped, record, type Shape, truth } from '../bytes/shape.js'
 import { type EpochMs, LATEST_EXPIRY } from '../bytes/units.js'
 import { describe } from '../store/encoding.js'
 import { checkWellFormed } from '../store/name.js'
 import { isTtl } from '../store/operations.js'
 import { checked, flag, oneOf, whole } from '../store/options.js'
+import { believed } from './stored-bytes.js'
 
 /** In which order messages are handed out. */
 export type Ordering = 'none' | 'group' | 'strict'
@@ -204,4 +206,36 @@ export function changedRules(rules: Rules, given: QueueRules): Rules {
 export function backoffDelay({ base, max, jitter }: Backoff, attempt: number): number {
   const delay = Math.min(max, base * 2 ** Math.min(attempt - 1, 52))
   return Math.ceil(jitter ? delay * (0.5 + Math.random() / 2) : delay)
+}
+
+const time = finiteFrom(0)
+const rulesShape = record(
+  {},
+  {
+    ordering: anyOf('none', 'group', 'strict'),
+    visibilityTimeout: time,
+    maxAttempts: time,
+    backoff: record({ base: time, max: time, jitter: truth }),
+    deadLetter: (value, what) => {
+      if (value !== false) anyText(value, what)
+    },
+    dedupWindow: time,
+    ttl: time,
+    maxLength: time,
+    maxBytes: time,
+    overflow: anyOf('reject', 'block', 'drop-oldest', 'dead-letter'),
+    blockTimeout: time,
+  },
+)
+
+function finiteFrom(low: number): Shape {
+  return (value, what) => {
+    finite(value, what)
+    if ((value as number) < low) throw new Error(`${what} is below ${low}`)
+  }
+}
+
+/** Rules as they were stored with a queue. */
+export function storedRules(bytes: Uint8Array, name: string): Partial<Rules> {
+  return believed(`What is stored of the rules of ${name}`, () => parseShaped(bytes, rulesShape, 'what is stored'))
 }

@@ -1,5 +1,6 @@
 import type { KeyRange } from '../tree/key-range.js'
 import { getKeyU16, getKeyU32, getKeyU64, putKeyU16, putKeyU32, putKeyU64 } from './big-endian.js'
+import { senseless } from './stored-bytes.js'
 
 /*
  * The one tree in which all queues, topics and logs of a store keep what they have to remember besides the messages: the tree
@@ -80,7 +81,7 @@ export function entryKey(owner: number, lane: number, offset: number): Uint8Arra
 }
 
 export function entryOffset(key: Uint8Array): number {
-  return getKeyU64(key, HEAD_BYTES + 2)
+  return numberIn(key, HEAD_BYTES + 2)
 }
 
 export function asideKey(owner: number, kind: number, due: number, number: number): Uint8Array {
@@ -91,12 +92,13 @@ export function asideKey(owner: number, kind: number, due: number, number: numbe
   return key
 }
 
+/** 0 where the key is no more than the beginning of its kind. */
 export function dueOf(key: Uint8Array): number {
-  return getKeyU64(key, HEAD_BYTES)
+  return key.length === HEAD_BYTES ? 0 : numberIn(key, HEAD_BYTES)
 }
 
 export function asideNumber(key: Uint8Array): number {
-  return getKeyU64(key, HEAD_BYTES + 8)
+  return numberIn(key, HEAD_BYTES + 8)
 }
 
 export function expiryKey(owner: number, expiresAt: number, lane: number, offset: number): Uint8Array {
@@ -131,4 +133,11 @@ function putHead(key: Uint8Array, owner: number, kind: number): void {
 
 export function ownerOf(key: Uint8Array): number {
   return getKeyU32(key, 0)
+}
+
+/** A number out of a key that was read, which may be any bytes. */
+function numberIn(key: Uint8Array, offset: number): number {
+  const value = key.length < offset + 8 ? Number.NaN : getKeyU64(key, offset)
+  if (!Number.isSafeInteger(value)) throw senseless('A key of what queues remember', offset, 'it holds no number')
+  return value
 }

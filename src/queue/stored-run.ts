@@ -4,6 +4,7 @@ import { MessageLog } from './message-log.js'
 import type { Office } from './office.js'
 import type { Retention } from './retention.js'
 import { KIND_METER, KIND_RULES, stateKey } from './state-keys.js'
+import { senseless } from './stored-bytes.js'
 
 /*
  * The run of messages of a log or a topic, and what is remembered of it: 24 bytes under its meter key (state-keys.ts), written when
@@ -42,9 +43,14 @@ export class StoredRun implements Ledger {
     if (retention !== undefined) this.kept = JSON.parse(Buffer.from(retention).toString()) as Retention
     const bytes = post.reader.get(stateKey(number, KIND_METER))
     if (bytes === undefined) return
+    const figures = bytes.length < RECORD_BYTES ? [] : [0, 8, 16].map((offset) => getU64(bytes, offset))
+    const [first, next, bytesBefore] = figures
+    if (!figures.every(Number.isSafeInteger) || !(first! <= next!)) {
+      throw senseless(`The figures of ${kind} '${name}'`, 0, 'they are none')
+    }
     this.recorded = true
-    this.firstIssued = getU64(bytes, 0)
-    this.log.load(this.firstIssued, getU64(bytes, 8), getU64(bytes, 16))
+    this.firstIssued = first!
+    this.log.load(first!, next!, bytesBefore!)
     if (this.log.hasDeadTables) this.log.dropTables(this.firstIssued)
   }
 

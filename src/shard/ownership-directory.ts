@@ -1,8 +1,10 @@
-import { invalid, SiltstoneError } from '../bytes/errors.js'
+import { corruption, invalid, SiltstoneError } from '../bytes/errors.js'
+import type { Shape } from '../bytes/shape.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { type CheckpointReport, makeCheckpointNow } from '../store/checkpoint.js'
 import { type Database, open } from '../store/database.js'
 import type { VerifyReport } from '../store/verify/verification.js'
+import { layoutShape, mailShape, markShape, planShape, progressShape } from './ownership-shapes.js'
 import type { PlacementState } from './placement/placement.js'
 import type { ShardMark } from './shard-mark.js'
 import type { ShardingOptions } from './shard-options.js'
@@ -107,9 +109,11 @@ export class OwnershipDirectory {
   private readonly db: Database<string, unknown>
 
   private readonly fs: FileSystem
+  private readonly path: string
 
-  private constructor(fs: FileSystem, db: Database<string, unknown>) {
+  private constructor(fs: FileSystem, path: string, db: Database<string, unknown>) {
     this.fs = fs
+    this.path = path
     this.db = db
   }
 
@@ -126,27 +130,23 @@ export class OwnershipDirectory {
       compression: 'none',
       recovery: 'strict',
     })
-    return new OwnershipDirectory(fs, db)
+    return new OwnershipDirectory(fs, `${path}/${OWNERSHIP_FOLDER}`, db)
   }
 
   layout(): Layout | undefined {
-    const layout = this.db.getSync('layout') as Layout | undefined
-    if (layout !== undefined && layout.format > NEWEST_FORMAT) {
-      throw new SiltstoneError('SILT_FORMAT', 'This sharded store was made by a newer version of Siltstone')
-    }
-    return layout
+    return this.read<Layout>('layout', layoutShape)
   }
 
   plan(): MovePlan | undefined {
-    return this.db.getSync('plan') as MovePlan | undefined
+    return this.read<MovePlan>('plan', planShape)
   }
 
   progress(): MoveProgress | undefined {
-    return this.db.getSync('progress') as MoveProgress | undefined
+    return this.read<MoveProgress>('progress', progressShape)
   }
 
   mail(): MailRecord {
-    return (this.db.getSync('mail') as MailRecord | undefined) ?? NO_MAIL
+    return this.read<MailRecord>('mail', mailShape) ?? NO_MAIL
   }
 
   /** Before anything is sent that relies on it. */
@@ -169,7 +169,7 @@ export class OwnershipDirectory {
   }
 
   mark(): ShardMark | undefined {
-    return this.db.getSync('mark') as ShardMark | undefined
+    return this.read<ShardMark>('mark', markShape)
   }
 
   async putMark(mark: ShardMark): Promise<void> {
@@ -204,6 +204,24 @@ export class OwnershipDirectory {
     ])
   }
 
+  /** A record, if it is there, held to what it has to be. */
+  private read<T>(key: string, shape: Shape): T | undefined {
+    let value: unknown
+    try {
+      value = this.db.getSync(key)
+      if (value === undefined) return undefined
+      if (key !== 'layout' || !isNewer(value)) shape(value, `the record '${key}'`)
+    } catch (error) {
+      if (error instanceof SiltstoneError && error.code !== 'SILT_INVALID_ARGUMENT') throw error
+      const problem = error instanceof Error ? error.message : String(error)
+      throw corruption(this.path, 0, `its record '${key}' makes no sense: ${problem}`, error)
+    }
+    if (key === 'layout' && isNewer(value)) {
+      throw new SiltstoneError('SILT_FORMAT', 'This sharded store was made by a newer version of Siltstone')
+    }
+    return value as T
+  }
+
   verify(): Promise<VerifyReport> {
     return this.db.verify()
   }
@@ -226,4 +244,9 @@ export class OwnershipDirectory {
   close(): Promise<void> {
     return this.db.close()
   }
+}
+
+function isNewer(layout: unknown): boolean {
+  const format = (layout as { format?: unknown } | null)?.format
+  return Number.isSafeInteger(format) && (format as number) > NEWEST_FORMAT
 }

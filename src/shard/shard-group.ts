@@ -122,7 +122,17 @@ export class ShardGroup extends GroupReads implements Shard {
   }
 
   shard(name: string): Shard {
-    return this.members.get(name)!.shard
+    return this.member(name).shard
+  }
+
+  /** A shard that is there, unless the directory names others than it has places for. */
+  private member(name: string): Member {
+    const member = this.members.get(name)
+    if (member !== undefined) return member
+    throw new SiltstoneError(
+      'SILT_CORRUPTION',
+      `The directory of ownership speaks of shard '${name}', which is not there; restore it from a backup`,
+    )
   }
 
   names(): readonly string[] {
@@ -130,7 +140,7 @@ export class ShardGroup extends GroupReads implements Shard {
   }
 
   load(name: string): { reads: number; writes: number } {
-    const { reads, writes } = this.members.get(name)!
+    const { reads, writes } = this.member(name)
     return { reads, writes }
   }
 
@@ -144,7 +154,7 @@ export class ShardGroup extends GroupReads implements Shard {
 
   protected readsOf(name: string, keyCount: number): ShardReads {
     this.checkOpen()
-    const member = this.members.get(name)!
+    const member = this.member(name)
     member.reads += keyCount
     return member.shard
   }

@@ -39,7 +39,7 @@ export interface ShardedOptions<K = string, V = string> extends Omit<OpenOptions
 }
 
 // What a folder can be called everywhere; a leading dot is the store's own.
-const NAME = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/
+export const SHARD_NAME = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/
 
 export function resolveSpec(given: string | ShardSpec, fs: FileSystem): ShardSpec {
   const spec = typeof given === 'string' ? { name: given } : given
@@ -47,7 +47,7 @@ export function resolveSpec(given: string | ShardSpec, fs: FileSystem): ShardSpe
     throw invalid(`A shard is a name or { name, weight, path }, not ${describe(given)}`)
   checkNames(spec, ['name', 'weight', 'path', 'sharded'], 'a shard')
   const { name, path } = spec
-  if (typeof name !== 'string' || !NAME.test(name)) {
+  if (typeof name !== 'string' || !SHARD_NAME.test(name)) {
     throw invalid(`The name of a shard is made of up to 64 letters, digits, '_', '-' and '.', not ${describe(name)}`)
   }
   if (path === undefined) return spec

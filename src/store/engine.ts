@@ -25,7 +25,7 @@ import type { BlockCache } from '../table/block-cache.js'
 import type { Forest } from '../tree/forest.js'
 import type { KeyRange } from '../tree/key-range.js'
 import type { Tree } from '../tree/tree.js'
-import type { TreeOptions } from '../tree/tree-options.js'
+import { readTreeOptions, type TreeOptions } from '../tree/tree-options.js'
 import { Admission } from './admission.js'
 import { type CommitListeners, CommitPipeline } from './commit-pipeline.js'
 import { Crawls } from './crawls.js'
@@ -282,7 +282,7 @@ export class Engine {
     const keyStart = operationKeyStart(bytes, operation)
     const keyEnd = keyStart + operationKeyLength(bytes, operation)
     const name = getText(bytes, keyStart, keyEnd)
-    const options = JSON.parse(getText(bytes, keyEnd, keyEnd + operationValueLength(bytes, operation))) as TreeOptions
+    const options = readTreeOptions(bytes, keyEnd, keyEnd + operationValueLength(bytes, operation)) ?? {}
     const state = this.states.numbered(id, name, options)
     // Every write of the turn that created a tree says so; the first one counts.
     state.tree ??= this.forest.createTree({ id, name, options })

@@ -83,6 +83,7 @@ export function recoverForWriting(
     lastEdit: forest.lastEdit,
     knownSynced: forest.clean?.end ?? 0,
     strict: recovery === 'strict',
+    room: engine.writeBufferBytes,
     live: false,
   })
   // Behind the look at the files: whatever is cut off or put aside now is no file of somebody who has taken the store since.
@@ -130,6 +131,7 @@ export function recoverForReading(engine: Engine, alone = false): RecoveryReport
     lastEdit: forest.lastEdit,
     knownSynced: forest.clean?.end ?? 0,
     strict: alone,
+    room: 0,
     live: !alone,
   })
   if (log.lastEditNamed > forest.lastEdit) throw new StaleManifest(directory, log.lastEditNamed, forest.lastEdit)

@@ -169,6 +169,7 @@ async function checkLog(
     lastEdit: edit,
     knownSynced: clean?.end ?? 0,
     strict: false,
+    room: 0,
     live: false,
   }
   const log = verification.attempt(directory, () => recoverLog(request))

@@ -2,8 +2,9 @@ import type { Allocate } from '../bytes/compression.js'
 import { Copier } from '../bytes/copier.js'
 import type { Found } from '../bytes/cursor.js'
 import { getU32, getU64, putU32, putU64, putVarint, VarintReader } from '../bytes/integers.js'
+import { LAST_NUMBER } from '../bytes/units.js'
 import { isPassing } from '../bytes/workspace.js'
-import { KIND_PUT_EXPIRING, LONGEST_KEY_BYTES } from '../log/operation.js'
+import { KIND_DELETE, KIND_PUT, KIND_PUT_EXPIRING, LONGEST_KEY_BYTES } from '../log/operation.js'
 import { Resident } from './resident.js'
 
 /*
@@ -202,7 +203,7 @@ export class DataBlock extends Resident {
     if (block.restartCount === 0 || block.entriesEnd <= 0) {
       throw new Error('a block has no believable number of restarts')
     }
-    if (!Number.isSafeInteger(block.basePosition)) throw new Error('a block has no believable base position')
+    if (block.basePosition > LAST_NUMBER) throw new Error('a block has no believable base position')
     checkEntries(block)
     return block
   }
@@ -268,7 +269,7 @@ function checkEntries(block: DataBlock): void {
     }
     const head = bytes[at]!
     const kind = head & KIND_BITS
-    if (head >= 128 || kind === 0) throw new Error('an entry is of no known kind')
+    if (head >= 128 || (kind - KIND_PUT) >>> 0 > KIND_DELETE - KIND_PUT) throw new Error('an entry is of no known kind')
     if (shared > keyLength) throw new Error('an entry shares more bytes than the key before it has')
     keyLength = shared + unshared
     if (keyLength > LONGEST_KEY_BYTES) throw new Error('a key is longer than any key')

@@ -1,4 +1,5 @@
 import type { Entry, EntryRun } from '../bytes/cursor.js'
+import { SiltstoneError } from '../bytes/errors.js'
 import { getU32, VarintReader } from '../bytes/integers.js'
 import { getText } from '../bytes/text.js'
 import type { EpochMs, Position } from '../bytes/units.js'
@@ -116,6 +117,16 @@ let taker: Taker | undefined
 /** What a group has grown to is kept for the next scan: allocating and collecting it would cost a scan of fifty entries a tenth of its time. */
 const MOST_SPARES = 16
 const spares: EntryGroup[] = []
+
+/** As many keys as stand between two restart points at the most, of the greatest length, and room to spare. */
+const MOST_GROUP_BYTES = 80 * 1024 * 1024
+
+function tooManyKeys(): SiltstoneError {
+  return new SiltstoneError(
+    'SILT_CORRUPTION',
+    'A block holds more keys between two restart points than there can be; verify() says in which table',
+  )
+}
 
 const varint = new VarintReader()
 
@@ -359,6 +370,7 @@ export class EntryGroup implements Entry, EntryRun {
   }
 
   #growKeys(needed: number): void {
+    if (needed > MOST_GROUP_BYTES) throw tooManyKeys()
     const larger = new Uint8Array(needed * 2)
     larger.set(this.keyBytes)
     this.keyBytes = this.#ownKeys = larger

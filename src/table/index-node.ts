@@ -1,5 +1,7 @@
 import { sharedPrefixLength } from '../bytes/compare.js'
 import { getU32, getU64, putU32, putU64, putVarint, VarintReader } from '../bytes/integers.js'
+import { LONGEST_KEY_BYTES } from '../log/operation.js'
+import { ENVELOPE_BYTES } from './envelope.js'
 import { CHILD_MEMORY_BYTES, Resident } from './resident.js'
 
 /*
@@ -28,6 +30,8 @@ import { CHILD_MEMORY_BYTES, Resident } from './resident.js'
 const HEADER_BYTES = 12
 /** Offset, head, start of the separator: what an entry takes beside its separator and its child. */
 const ENTRY_OWN_BYTES = 8 + 4 + 4
+/** A partition has 16 KiB, and the top one separator for each of them. */
+const MOST_SUFFIX_BYTES = 256 * 1024 * 1024
 
 const EMPTY = new Uint8Array(0)
 const varint = new VarintReader()
@@ -101,10 +105,10 @@ export class IndexNode extends Resident {
   }
 
   /**
-   * Reads what `IndexWriter` wrote. Throws a plain `Error` where the bytes are not that. `extraChildren` are slots behind those
-   * of the blocks, for what hangs on the node without being found through it.
+   * Reads what `IndexWriter` wrote of blocks that stand before `limit`. Throws a plain `Error` where the bytes are not that. `extraChildren`
+   * are slots behind those of the blocks, for what hangs on the node without being found through it.
    */
-  static decode(bytes: Uint8Array, end: number, extraChildren = 0): IndexNode {
+  static decode(bytes: Uint8Array, end: number, limit: number, extraChildren = 0): IndexNode {
     if (end < HEADER_BYTES) throw new Error('an index node is shorter than its head')
     const count = getU32(bytes, 0)
     // An entry has at least three bytes.
@@ -122,6 +126,8 @@ export class IndexNode extends Resident {
         const stored = varint.read(bytes, varint.end)
         at = varint.end
         if (shared > length || at + unshared > end) throw new Error('a separator runs over the end of its index node')
+        if (shared + unshared > LONGEST_KEY_BYTES) throw new Error('a separator is longer than any key')
+        if (stored <= ENVELOPE_BYTES) throw new Error('an index node names a block that is shorter than its envelope')
         offsets[entry + 1] = offsets[entry]! + stored
         each(entry, shared, at, unshared)
         at += unshared
@@ -138,11 +144,14 @@ export class IndexNode extends Resident {
       else if (entry > 1 && shared < prefixLength) prefixLength = shared
       totalBytes += shared + unshared
     })
-    if (!Number.isSafeInteger(offsets[count]!)) throw new Error('an index node has no believable offsets')
+    if (!(offsets[count]! <= limit)) throw new Error('an index node points behind the blocks of its table')
+    // Neighbours that share much are short here and long in memory.
+    const suffixBytes = totalBytes - prefixLength * (count - 1)
+    if (suffixBytes > MOST_SUFFIX_BYTES) throw new Error('an index node has no believable separators')
 
     let prefix: Uint8Array = EMPTY
     const heads = new Int32Array(count)
-    const suffixes = new Uint8Array(totalBytes)
+    const suffixes = new Uint8Array(Math.max(0, suffixBytes))
     let separator = new Uint8Array(256)
     let used = 0
     walk((entry, shared, suffix, unshared) => {

@@ -1,5 +1,7 @@
-import type { CompressionName } from '../bytes/compression.js'
-import type { EpochMs, FileNumber, Position, TreeId } from '../bytes/units.js'
+import { type CompressionName, compressionShape } from '../bytes/compression.js'
+import { anything, finite, parseShaped, record, text, truth, whole } from '../bytes/shape.js'
+import { type EpochMs, type FileNumber, LAST_NUMBER, type Position, type TreeId } from '../bytes/units.js'
+import { HIGHEST_TREE } from '../log/operation.js'
 
 /*
  * What a table knows about itself, as JSON: read once when it is opened, and by people. Keys are base64. Fields that this
@@ -42,25 +44,34 @@ export interface TableProperties {
 }
 
 const KEYS = ['smallestKey', 'largestKey', 'rangeStart', 'rangeEnd'] as const
-const COUNTS = [
-  'fileNumber',
-  'formatVersion',
-  'tree',
-  'level',
-  'createdAt',
-  'entryCount',
-  'deletionCount',
-  'expiringCount',
-  'rangeTombstoneCount',
-  'rawKeyBytes',
-  'rawValueBytes',
-  'dataBlockCount',
-  'filterBitsPerKey',
-  'minPosition',
-  'maxPosition',
-  'minExpiresAt',
-  'maxExpiresAt',
-] as const
+
+const position = whole(0, LAST_NUMBER)
+
+const shape = record(
+  {
+    fileNumber: whole(1, LAST_NUMBER),
+    formatVersion: whole(1, 0xffffffff),
+    tree: whole(0, HIGHEST_TREE),
+    level: whole(0, 255),
+    createdAt: finite,
+    entryCount: whole(),
+    deletionCount: whole(),
+    expiringCount: whole(),
+    rangeTombstoneCount: whole(),
+    uniqueKeys: truth,
+    rawKeyBytes: whole(),
+    rawValueBytes: whole(),
+    dataBlockCount: whole(),
+    compression: compressionShape,
+    filterBitsPerKey: finite,
+    minPosition: position,
+    maxPosition: position,
+    // Earlier versions wrote moments that the entries themselves have no room for.
+    minExpiresAt: whole(),
+    maxExpiresAt: whole(),
+  },
+  { smallestKey: text, largestKey: text, rangeStart: text, rangeEnd: text, origin: record({}) },
+)
 
 export function encodeProperties(properties: TableProperties): Uint8Array {
   const keys = Object.fromEntries(
@@ -74,13 +85,11 @@ export function encodeProperties(properties: TableProperties): Uint8Array {
 
 /** Throws a plain `Error` where the bytes are not properties. */
 export function decodeProperties(bytes: Uint8Array, end: number): TableProperties {
-  const record = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as Record<string, unknown>
-  for (const name of COUNTS) {
-    if (typeof record[name] !== 'number') throw new Error(`the property ${name} is missing`)
-  }
+  const properties = parseShaped<Record<string, unknown>>(bytes.subarray(0, end), shape, 'properties')
+  anything(properties['origin'], 'the origin')
   for (const name of KEYS) {
     // A copy of exactly its length: small Buffers are cut from a shared slab of 8 KiB, which they would keep alive.
-    if (record[name] !== undefined) record[name] = new Uint8Array(Buffer.from(String(record[name]), 'base64'))
+    if (properties[name] !== undefined) properties[name] = keyOf(String(properties[name]))
   }
   return Object.freeze({
     smallestKey: undefined,
@@ -88,6 +97,10 @@ export function decodeProperties(bytes: Uint8Array, end: number): TablePropertie
     rangeStart: undefined,
     rangeEnd: undefined,
     origin: {},
-    ...record,
+    ...properties,
   }) as unknown as TableProperties
+}
+
+function keyOf(base64: string): Uint8Array {
+  return new Uint8Array(Buffer.from(base64, 'base64'))
 }

@@ -1,7 +1,7 @@
-import { compareKeys } from '../bytes/compare.js'
+import { compareBytes, compareKeys } from '../bytes/compare.js'
 import { isOutOfMemory, SiltstoneError } from '../bytes/errors.js'
 import { RangeTombstones } from '../bytes/range-tombstones.js'
-import type { FileNumber } from '../bytes/units.js'
+import { type FileNumber, LAST_NUMBER } from '../bytes/units.js'
 import { DataBlock } from './block.js'
 import type { BlockWalk } from './block-walk.js'
 import { EntryGroup } from './entry-group.js'
@@ -34,7 +34,7 @@ export class TableSalvage implements BlockWalk {
     this.#fileNumber = fileNumber
     this.#path = path
     const node = blocks.index.finish()
-    this.#index = IndexNode.decode(node, node.length)
+    this.#index = IndexNode.decode(node, node.length, bytes.length)
     this.#places = blocks.places
     this.entryCount = blocks.entryCount
     this.partitionCount = blocks.places.length === 0 ? 0 : 1
@@ -154,7 +154,7 @@ function knownPlaces(bytes: Uint8Array, fileNumber: FileNumber, path: string): M
   const nodeAt = (offset: number, length: number, extraChildren: number): IndexNode | undefined => {
     const place = { offset, end: offset + length }
     if (length < ENVELOPE_BYTES || place.end > limit) return undefined
-    return parseAt(bytes, fileNumber, path, place, (raw, end) => IndexNode.decode(raw, end, extraChildren))
+    return parseAt(bytes, fileNumber, path, place, (raw, end) => IndexNode.decode(raw, end, limit, extraChildren))
   }
   try {
     const footer = decodeFooter(bytes, bytes.length, fileNumber, path)
@@ -180,14 +180,25 @@ function knownPlaces(bytes: Uint8Array, fileNumber: FileNumber, path: string): M
   return known
 }
 
-function endsOf(block: DataBlock): { first: Uint8Array; last: Uint8Array; entryCount: number } {
+/** Where its keys begin and end; `undefined` where they do not ascend, or an entry has a position that none has. */
+function endsOf(block: DataBlock): { first: Uint8Array; last: Uint8Array; entryCount: number } | undefined {
   const group = new EntryGroup()
   let first: Uint8Array | undefined
   let entryCount = 0
+  let previous: Uint8Array | undefined
+  let previousPosition = 0
   for (let g = 0; g < block.restartCount; g++) {
     group.decodeAll(block, block.restart(g), block.restart(g + 1))
     first ??= group.keyBytes.slice(group.keyStartOf(0), group.keyEndOf(0))
     entryCount += group.count
+    for (group.index = 0; group.index < group.count; group.index++) {
+      const { keyBytes, keyStart, keyEnd, position } = group
+      if (position < 0 || position > LAST_NUMBER) return undefined
+      const order = previous === undefined ? -1 : compareBytes(previous, 0, previous.length, keyBytes, keyStart, keyEnd)
+      if (order > 0 || (order === 0 && position >= previousPosition)) return undefined
+      if (order < 0) previous = keyBytes.slice(keyStart, keyEnd)
+      previousPosition = position
+    }
   }
   const last = group.keyBytes.slice(group.keyStartOf(group.count - 1), group.keyEndOf(group.count - 1))
   return { first: first!, last, entryCount }

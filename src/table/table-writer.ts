@@ -1,8 +1,15 @@
 import { sharedPrefixLength } from '../bytes/compare.js'
 import { type Compression, type CompressionName, compressionNamed } from '../bytes/compression.js'
-import { assert, ioError } from '../bytes/errors.js'
+import { assert, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { RangeTombstones } from '../bytes/range-tombstones.js'
-import { type EpochMs, type FileNumber, LATEST_EXPIRY, type Position, type TreeId } from '../bytes/units.js'
+import {
+  type EpochMs,
+  type FileNumber,
+  LAST_NUMBER,
+  LATEST_EXPIRY,
+  type Position,
+  type TreeId,
+} from '../bytes/units.js'
 import type { FileHandle } from '../fs/file-system.js'
 import { KIND_DELETE, KIND_PUT_EXPIRING } from '../log/operation.js'
 import { BlockWriter } from './block.js'
@@ -120,14 +127,14 @@ export class TableWriter {
     const shared = sharedPrefixLength(key, keyStart, keyEnd, this.#lastKey, 0, this.#lastKeyLength)
     const isFirst = this.#entryCount === 0
     const sameKey = shared === keyLength && keyLength === this.#lastKeyLength && !isFirst
+    if (position < 0 || position > LAST_NUMBER) throw disorder(this.#options.fileNumber)
     if (sameKey) {
-      assert(position < this.#lastPosition, 'versions of a key are added newest first')
+      if (position >= this.#lastPosition) throw disorder(this.#options.fileNumber)
     } else {
-      assert(
+      const isBehind =
         isFirst ||
-          (shared < keyLength && (shared === this.#lastKeyLength || key[keyStart + shared]! > this.#lastKey[shared]!)),
-        'keys are added in order',
-      )
+        (shared < keyLength && (shared === this.#lastKeyLength || key[keyStart + shared]! > this.#lastKey[shared]!))
+      if (!isBehind) throw disorder(this.#options.fileNumber)
       this.#beginKey(key, keyStart, keyEnd, shared)
     }
     this.#block.add(key, keyStart, keyEnd, shared, sameKey, kind, position, expiresAt, value, valueStart, valueEnd)
@@ -281,4 +288,12 @@ export class TableWriter {
       origin: { ...origin, ...moreOrigin },
     })
   }
+}
+
+/** Whoever merges tables relies on the order of each. */
+function disorder(fileNumber: FileNumber): SiltstoneError {
+  return new SiltstoneError(
+    'SILT_CORRUPTION',
+    `Entries came out of order while table ${fileNumber} was written: a table that it is made of is damaged. verify() says which, repair() mends it`,
+  )
 }

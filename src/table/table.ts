@@ -35,7 +35,6 @@ const TRUSTED = 64
 const MOST_TRUST = 128
 
 const parseBlock = (bytes: Uint8Array, end: number): DataBlock => DataBlock.of(bytes, end)
-const parsePartition = (bytes: Uint8Array, end: number): IndexNode => IndexNode.decode(bytes, end)
 const parseFilter = (bytes: Uint8Array, end: number): FilterBlock => new FilterBlock(bytes, end)
 
 /** Where something stands in the file. */
@@ -59,6 +58,7 @@ export class Table implements BlockSource, BlockWalk {
   readonly #top: IndexNode
   readonly #filter: BlockHandle
   readonly #hasUsableFilter: boolean
+  readonly #parsePartition: (bytes: Uint8Array, end: number) => IndexNode
   /** Goes up with every key that is found here, and down with every key that is not. */
   #trust = 0
   #closed = false
@@ -81,6 +81,7 @@ export class Table implements BlockSource, BlockWalk {
     this.#top = top
     this.#filter = footer.filter
     this.#hasUsableFilter = footer.filter.bytes > 0 && footer.filter.bytes <= cache.capBytes * LARGEST_FILTER_SHARE
+    this.#parsePartition = (raw, end) => partitionOf(raw, end, footer.topIndex.offset)
     cache.hold(top)
   }
 
@@ -145,11 +146,15 @@ export class Table implements BlockSource, BlockWalk {
       }
     }
     const properties = yield* block(footer.properties, 'properties', decodeProperties)
-    const top = yield* block(footer.topIndex, 'index entries', (raw, end) => IndexNode.decode(raw, end, 1))
+    const top = yield* block(footer.topIndex, 'index entries', (raw, end) =>
+      IndexNode.decode(raw, end, footer.topIndex.offset, 1),
+    )
     const tombstones =
       footer.rangeTombstones.bytes === 0
         ? new RangeTombstones()
         : yield* block(footer.rangeTombstones, 'range tombstones', (raw, end) => RangeTombstones.decode(raw, 0, end))
+    const contradiction = contradictionIn(properties, footer, top, tombstones)
+    if (contradiction !== undefined) throw corruption(path, footer.properties.offset, contradiction)
     return new Table(file, cache, fileBytes, footer, properties, tombstones, top)
   }
 
@@ -280,7 +285,15 @@ export class Table implements BlockSource, BlockWalk {
       return present as IndexNode
     }
     const offset = top.childOffset(ordinal)
-    return this.#cache.fetch(this, top, ordinal, offset, top.childBytes(ordinal), parsePartition, mode) as IndexNode
+    return this.#cache.fetch(
+      this,
+      top,
+      ordinal,
+      offset,
+      top.childBytes(ordinal),
+      this.#parsePartition,
+      mode,
+    ) as IndexNode
   }
 
   /** Whoever walks from block to block brings an `ahead`. */
@@ -346,4 +359,31 @@ export class Table implements BlockSource, BlockWalk {
     const { offset, bytes } = this.#filter
     return this.#cache.fetch(this, this.#top, ordinal, offset, bytes, parseFilter, mode) as FilterBlock
   }
+}
+
+function partitionOf(bytes: Uint8Array, end: number, limit: number): IndexNode {
+  const partition = IndexNode.decode(bytes, end, limit)
+  if (partition.count === 0) throw new Error('a part of the index names no block')
+  return partition
+}
+
+/** What of a table's parts, each of which is right in itself, cannot be true together. */
+function contradictionIn(
+  properties: TableProperties,
+  footer: Footer,
+  top: IndexNode,
+  tombstones: RangeTombstones,
+): string | undefined {
+  const { fileNumber, entryCount, dataBlockCount, rangeTombstoneCount, minPosition, maxPosition } = properties
+  if (fileNumber !== footer.fileNumber) return `the properties are those of table ${fileNumber}`
+  if (minPosition > maxPosition) return 'the positions end before they begin'
+  if (rangeTombstoneCount !== tombstones.size) return 'the properties promise other range tombstones'
+  if (top.count > dataBlockCount || dataBlockCount > entryCount || (top.count === 0) !== (entryCount === 0)) {
+    return 'the properties promise as many entries as there cannot be'
+  }
+  if (entryCount > 0 && (properties.smallestKey === undefined || properties.largestKey === undefined)) {
+    return 'the properties do not say where the keys begin and end'
+  }
+  if (tombstones.size > 0 && properties.rangeStart === undefined) return 'the properties do not say where ranges begin'
+  return undefined
 }

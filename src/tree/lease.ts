@@ -1,5 +1,5 @@
 import { SiltstoneError } from '../bytes/errors.js'
-import type { FileNumber, Position } from '../bytes/units.js'
+import { type FileNumber, LAST_NUMBER, type Position } from '../bytes/units.js'
 import type { Lease } from './manifest-state.js'
 import {
   FEWEST_LEASED_FILES,
@@ -63,7 +63,7 @@ export class NumberLease {
     const filesRunOut = nextFile + reserve > asked.files
     const positionsRunOut = upTo > asked.positions
     if (!filesRunOut && !positionsRunOut) return undefined
-    if (upTo > LAST_POSITION) throw usedUp('position in its log')
+    if (upTo > LAST_NUMBER) throw usedUp('position in its log')
     this.asked = {
       files: filesRunOut ? nextFile + within(FEWEST_LEASED_FILES, usedFiles * 2, MOST_LEASED_FILES) : asked.files,
       positions: positionsRunOut ? this.positionsFrom(upTo) : asked.positions,
@@ -91,10 +91,6 @@ export class NumberLease {
   }
 }
 
-/** Far from where integers end: what is promised ahead of it is exact too. */
-const LAST_POSITION: Position = 2 ** 53 - 2 ** 40
-const LAST_FILE: FileNumber = 2 ** 53 - 2 ** 40
-
 export function fileCounter(first: FileNumber): FileCounter {
   const counter = new BigInt64Array(new SharedArrayBuffer(8))
   counter[0] = BigInt(first)
@@ -103,7 +99,7 @@ export function fileCounter(first: FileNumber): FileCounter {
 
 export function takeFileNumber(counter: FileCounter): FileNumber {
   const number = Number(Atomics.add(counter, 0, 1n))
-  if (number > LAST_FILE) throw usedUp('number for a file')
+  if (number > LAST_NUMBER) throw usedUp('number for a file')
   return number
 }
 

@@ -1,4 +1,4 @@
-import { SiltstoneError } from '../bytes/errors.js'
+import { corruption, SiltstoneError } from '../bytes/errors.js'
 import type { FileNumber, TreeId } from '../bytes/units.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { BlockCache } from '../table/block-cache.js'
@@ -8,7 +8,7 @@ import { Table } from '../table/table.js'
 import type { TableFiles } from '../table/table-files.js'
 import { tableName } from './file-names.js'
 import type { KeyRange } from './key-range.js'
-import type { TableMeta } from './table-meta.js'
+import { differenceFrom, type TableMeta } from './table-meta.js'
 
 /** The place in a table's file that stands for all that is read when it is opened. */
 const NO_BLOCK = -1
@@ -65,12 +65,22 @@ export class LiveTable implements KeyRange {
     const { files, cache } = this.source
     if (!cache.mayReadHere) throw new BlockNotResident(this.number, NO_BLOCK, () => this.load())
     try {
-      this.opened = Table.open(files, cache, this.path, this.number)
-      return this.opened
+      const table = Table.open(files, cache, this.path, this.number)
+      this.requireOwn(table)
+      this.opened = table
+      return table
     } catch (error) {
       if (this.isMissing()) throw missingTable(this.path, error)
       throw error
     }
+  }
+
+  /** Closes a table that is not the one that the manifest speaks of. */
+  private requireOwn(table: Table): void {
+    const difference = differenceFrom(this.meta, table.properties, table.fileBytes)
+    if (difference === undefined) return
+    table.close()
+    throw corruption(this.path, table.fileBytes, difference)
   }
 
   private load(): Promise<void> {
@@ -85,6 +95,7 @@ export class LiveTable implements KeyRange {
     let table: Table
     try {
       table = await Table.openInPool(files, cache, this.path, this.number)
+      this.requireOwn(table)
     } catch (error) {
       // Closed meanwhile, and perhaps removed: whoever waits finds the tables that have taken its place.
       if (this.isClosed) return

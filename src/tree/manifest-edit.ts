@@ -1,6 +1,11 @@
-import { assert } from '../bytes/errors.js'
+import { compareKeys } from '../bytes/compare.js'
+import { compressionShape } from '../bytes/compression.js'
+import { finite, listOf, orNull, parseShaped, record, text, whole } from '../bytes/shape.js'
+import { type EpochMs, LAST_NUMBER } from '../bytes/units.js'
+import { HIGHEST_TREE } from '../log/operation.js'
 import type { ManifestEdit } from './manifest-state.js'
 import { LAST_LEVEL, type TableMeta } from './table-meta.js'
+import { treeOptionsShape } from './tree-options.js'
 
 /*
  * An edit as the payload of a record in a manifest: one JSON object in UTF-8. Rare and small beside the tables that it
@@ -50,7 +55,45 @@ interface TableJson {
 type EditJson = Omit<ManifestEdit, 'add'> & { edit: number; add?: TableJson[] }
 
 const utf8 = new TextEncoder()
-const text = new TextDecoder('utf-8', { fatal: true })
+
+const position = whole(0, LAST_NUMBER)
+const fileNumber = whole(0, LAST_NUMBER)
+const treeNumber = whole(0, HIGHEST_TREE)
+const level = whole(0, LAST_LEVEL)
+const storeNumber = whole(1)
+
+const tableShape = record(
+  {
+    number: whole(1, LAST_NUMBER),
+    tree: treeNumber,
+    level,
+    bytes: whole(1),
+    rawBytes: whole(),
+    entries: whole(),
+    compression: compressionShape,
+    createdAt: finite,
+    start: text,
+    low: position,
+    high: position,
+  },
+  { end: text, deletions: whole(), tombstones: whole(), held: whole(), expiring: listOf(whole(), 3) },
+)
+
+const editShape = record(
+  { edit: whole(1) },
+  {
+    storeId: storeNumber,
+    add: listOf(tableShape),
+    drop: listOf(fileNumber),
+    move: listOf(record({ number: fileNumber, level })),
+    trees: listOf(record({ id: treeNumber, name: text, options: treeOptionsShape })),
+    logFrom: fileNumber,
+    // Promised ahead of what is used.
+    lease: record({ files: whole(), positions: whole() }),
+    clean: orNull(record({ segment: fileNumber, end: position })),
+    origin: orNull(record({ storeId: storeNumber, position })),
+  },
+)
 
 export function encodeEdit(number: number, edit: ManifestEdit): Uint8Array {
   const { add, ...rest } = edit
@@ -71,8 +114,7 @@ export function decodeEdit(bytes: Uint8Array): { number: number; edit: ManifestE
     lease,
     clean,
     origin,
-  } = JSON.parse(text.decode(bytes)) as EditJson
-  assert(Number.isSafeInteger(number) && number > 0, 'an edit has a number')
+  } = parseShaped<EditJson>(bytes, editShape, 'an edit')
   return {
     number,
     edit: {
@@ -111,9 +153,16 @@ function tableToJson(meta: TableMeta): TableJson {
 }
 
 function tableFromJson(json: TableJson): TableMeta {
-  assert(Number.isSafeInteger(json.number) && json.number > 0, 'a table has a number')
-  assert(json.level >= 0 && json.level <= LAST_LEVEL, `a table stands on one of the levels 0 to ${LAST_LEVEL}`)
   const [expiringCount, earliestExpiry, latestExpiry] = json.expiring ?? [0, 0, 0]
+  const meta = metaOf(json, expiringCount, earliestExpiry, latestExpiry)
+  const { start, end, number } = meta
+  if (end !== undefined && compareKeys(start, end) >= 0) throw new Error(`table ${number} ends where it begins`)
+  if (meta.lowestPosition > meta.highestPosition)
+    throw new Error(`the positions of table ${number} end before they begin`)
+  return meta
+}
+
+function metaOf(json: TableJson, expiringCount: number, earliestExpiry: EpochMs, latestExpiry: EpochMs): TableMeta {
   return {
     number: json.number,
     tree: json.tree,

@@ -19,6 +19,7 @@ import { type LogScan, scanLog } from '../log/log-scan.js'
 import { RECORD_HEADER_BYTES, type RecordFrame, sealRecord } from '../log/record.js'
 import { CURRENT, holdsStoreData, manifestName, parseStoreFile, UNFINISHED } from './file-names.js'
 import { decodeEdit, encodeEdit } from './manifest-edit.js'
+import { contradictionIn } from './manifest-sense.js'
 import { type ManifestEdit, ManifestState } from './manifest-state.js'
 import { ownFiles } from './own-files.js'
 
@@ -150,6 +151,8 @@ export function readManifestPrefix(bytes: Uint8Array, number: FileNumber, path: 
   if (header !== undefined && state.storeId !== header.storeId) {
     problem ??= corruption(path, 56, 'it belongs to another store')
   }
+  const contradiction = problem === undefined ? contradictionIn(state) : undefined
+  if (contradiction !== undefined) problem = corruption(path, end, contradiction)
   return { state, end, torn: scan.damage !== undefined || end < bytes.length, header, dropped, problem }
 }
 

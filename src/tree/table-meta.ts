@@ -62,6 +62,30 @@ export function tableMeta(properties: TableProperties, fileBytes: number, heldCo
   }
 }
 
+const COMPARED = [
+  'tree',
+  'bytes',
+  'entryCount',
+  'rangeTombstoneCount',
+  'start',
+  'end',
+  'lowestPosition',
+  'highestPosition',
+] as const
+
+/** Where a table is not the one that the manifest speaks of: what is read, and what is passed over, relies on that. */
+export function differenceFrom(meta: TableMeta, properties: TableProperties, fileBytes: number): string | undefined {
+  const found = tableMeta(properties, fileBytes, meta.heldCount)
+  for (const name of COMPARED) {
+    const here = found[name]
+    const there = meta[name]
+    const isSame =
+      here instanceof Uint8Array && there instanceof Uint8Array ? compareKeys(here, there) === 0 : here === there
+    if (!isSame) return `its ${name} is not the one that the manifest names`
+  }
+  return undefined
+}
+
 function rangeOf(properties: TableProperties): KeyRange {
   const { smallestKey, largestKey, rangeStart, rangeEnd } = properties
   const parts: KeyRange[] = []

@@ -1,4 +1,5 @@
-import type { CompressionName } from '../bytes/compression.js'
+import { type CompressionName, compressionShape } from '../bytes/compression.js'
+import { anything, finite, oneOf, parseShaped, record, type Shape } from '../bytes/shape.js'
 
 /** How tables are merged: by levels, by tiers of tables of one size, or not at all, the oldest ones being dropped. */
 export type CompactionStyle = 'leveled' | 'tiered' | 'fifo'
@@ -17,4 +18,28 @@ export interface FifoLimits {
   readonly bytes?: number
   /** What was written longer ago than this may go. */
   readonly ageMs?: number
+}
+
+/** What options in a file have to be, before anything relies on them. */
+export const treeOptionsShape: Shape = (value, what) => {
+  known(value, what)
+  anything(value, what)
+}
+
+const known = record(
+  {},
+  {
+    compaction: oneOf('leveled', 'tiered', 'fifo'),
+    compression: compressionShape,
+    fifo: record({}, { bytes: finite, ageMs: finite }),
+  },
+)
+
+/** Options as the commit log has them; `undefined` where the bytes are none. */
+export function readTreeOptions(bytes: Uint8Array, start: number, end: number): TreeOptions | undefined {
+  try {
+    return parseShaped(bytes.subarray(start, end), treeOptionsShape, 'the options of a keyspace')
+  } catch {
+    return undefined
+  }
 }

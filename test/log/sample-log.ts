@@ -71,6 +71,7 @@ export function recover(fs: FileSystem, request: Partial<RecoveryRequest> = {}):
     storeId: STORE,
     lastEdit: 0,
     knownSynced: 0,
+    room: 0,
     strict: false,
     live: false,
     ...request,

@@ -18,8 +18,9 @@ export function seeds(count: number, first = 1): number[] {
 export async function withSeeds(
   count: number,
   run: (random: SeededRandom, seed: number) => void | Promise<void>,
+  first = 1,
 ): Promise<void> {
-  for (const seed of seeds(count)) {
+  for (const seed of seeds(count, first)) {
     try {
       await run(new SeededRandom(seed), seed)
     } catch (error) {

@@ -172,7 +172,7 @@ test('an index node that is nonsense is refused or finds a block that is there',
     if (nonsense.length > 4) nonsense.set([random.integer(0, 8), 0, 0, 0])
     let node: IndexNode
     try {
-      node = IndexNode.decode(nonsense, nonsense.length)
+      node = IndexNode.decode(nonsense, nonsense.length, 2 ** 40)
     } catch (error) {
       expect(error).toBeInstanceOf(Error)
       continue

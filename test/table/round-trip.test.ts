@@ -191,7 +191,7 @@ test('offsets grow with the keys', () => {
 
 test('the writer refuses entries out of order and knows its last key', () => {
   const files = new TestFiles()
-  expect(() => writeTable(files, [put('b', 2), put('a', 3)])).toThrow('keys are added in order')
-  expect(() => writeTable(files, [put('ab', 2), put('a', 3)])).toThrow('keys are added in order')
-  expect(() => writeTable(files, [put('a', 2), put('a', 2)])).toThrow('newest first')
+  expect(() => writeTable(files, [put('b', 2), put('a', 3)])).toThrow('out of order')
+  expect(() => writeTable(files, [put('ab', 2), put('a', 3)])).toThrow('out of order')
+  expect(() => writeTable(files, [put('a', 2), put('a', 2)])).toThrow('out of order')
 })

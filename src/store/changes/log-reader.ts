@@ -5,6 +5,7 @@ import type { FileHandle } from '../../fs/file-system.js'
 import { letGo } from '../../fs/let-go.js'
 import { frameOf, LOG_HEADER_BYTES, type LogHeader } from '../../log/log-header.js'
 import { RECORD_HEADER_BYTES, soundRecordLength } from '../../log/record.js'
+import { contentProblem } from '../../log/record-content.js'
 import type { Engine } from '../engine.js'
 import type { RetainedSegment } from '../retained-log.js'
 
@@ -131,6 +132,8 @@ async function readRecords(file: FileHandle, retained: RetainedSegment, start: n
   for (;;) {
     const recordBytes = soundRecordLength(bytes, end, bytes.length, frame, header.base + start + end)
     if (recordBytes === 0) break
+    const senseless = contentProblem(bytes, end)
+    if (senseless !== undefined) throw corruption(path, start + senseless.offset, senseless.problem)
     end += recordBytes
   }
   if (end === 0) throw corruption(path, start, 'no sound record stands here, though the log goes on behind it')

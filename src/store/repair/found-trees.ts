@@ -10,7 +10,7 @@ import {
   operationValueLength,
 } from '../../log/operation.js'
 import type { TreeRecord } from '../../tree/manifest-state.js'
-import type { TreeOptions } from '../../tree/tree-options.js'
+import { readTreeOptions } from '../../tree/tree-options.js'
 import { operationsOf } from './found-log.js'
 import type { FoundTable } from './found-table.js'
 
@@ -55,8 +55,12 @@ export class FoundTrees {
       if (operationKind(bytes, operation) !== KIND_TREE) continue
       const keyStart = operationKeyStart(bytes, operation)
       const keyEnd = keyStart + operationKeyLength(bytes, operation)
-      const options = JSON.parse(getText(bytes, keyEnd, keyEnd + operationValueLength(bytes, operation))) as TreeOptions
-      this.learn({ id: operationTree(bytes, operation), name: getText(bytes, keyStart, keyEnd), options })
+      const options = readTreeOptions(bytes, keyEnd, keyEnd + operationValueLength(bytes, operation))
+      this.learn({
+        id: operationTree(bytes, operation),
+        name: getText(bytes, keyStart, keyEnd),
+        options: options ?? {},
+      })
     }
   }
 

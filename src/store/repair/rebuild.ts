@@ -68,7 +68,7 @@ export class Rebuild {
       for (const table of final) state.tables.set(table.number, table)
     }
     for (const record of this.survey.trees.all) state.trees.set(record.id, record)
-    const base = this.firstFreePosition()
+    const base = this.firstFreePosition(state)
     state.logFrom = this.survey.keptLog[0]?.number ?? this.beginLog(base, state)
     const number = takeFileNumber(this.fileNumbers)
     state.lease = { files: peekFileNumber(this.fileNumbers) + 1, positions: base }
@@ -139,7 +139,8 @@ export class Rebuild {
     const level = meta?.level ?? found.properties?.level
     if (tree === undefined || level === undefined) return []
     if (found.damage !== undefined) return this.maker.rewrite(found, tree, level)
-    return [meta ?? tableMeta(found.properties!, found.bytes, 0)]
+    // The table itself knows best, but for where it was moved to.
+    return [{ ...tableMeta(found.properties!, found.bytes, meta?.heldCount ?? 0), level }]
   }
 
   private emptyState(): ManifestState {
@@ -151,12 +152,13 @@ export class Rebuild {
   }
 
   /** Beyond every position that anything names. */
-  private firstFreePosition(): Position {
+  private firstFreePosition(rebuilt: ManifestState): Position {
     const { knowledge, tables, segments } = this.survey
     const ends = [
       knowledge.state.lease.positions,
       ...tables.map(({ properties }) => properties?.maxPosition ?? 0),
       ...[...knowledge.state.tables.values()].map((table) => table.highestPosition),
+      ...[...rebuilt.tables.values()].map((table) => table.highestPosition),
       ...segments.map(endOfFile),
     ]
     return ends.reduce((highest, end) => Math.max(highest, end), 0)

@@ -1,5 +1,6 @@
 import type { FileNumber } from '../../bytes/units.js'
 import type { LogSalvage } from '../../log/log-salvage.js'
+import { differenceFrom } from '../../tree/table-meta.js'
 import { gapsOf, isUnbroken, isWholeSegment, type LogGap } from './found-log.js'
 import { type FoundCurrent, type FoundManifest, type Knowledge, knowledgeOf } from './found-manifest.js'
 import type { FoundTable } from './found-table.js'
@@ -70,8 +71,14 @@ export class Survey {
       this.current.problem === undefined &&
       this.knowledge.isExact &&
       this.keepsLog &&
-      this.members.every((table) => table.damage === undefined)
+      this.members.every((table) => table.damage === undefined && this.isAsKnown(table))
     )
+  }
+
+  /** Whether the manifest says of a sound table what it says of itself. */
+  private isAsKnown({ number, properties, bytes }: FoundTable): boolean {
+    const meta = this.knowledge.state.tables.get(number)
+    return meta === undefined || properties === undefined || differenceFrom(meta, properties, bytes) === undefined
   }
 
   /** Whether every table that the store is known to have is there and sound. */

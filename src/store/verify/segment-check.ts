@@ -3,6 +3,7 @@ import type { FileNumber } from '../../bytes/units.js'
 import type { FileHandle, FileSystem } from '../../fs/file-system.js'
 import { frameOf, LOG_HEADER_BYTES, type LogHeader, readLogHeader } from '../../log/log-header.js'
 import { soundRecordLength } from '../../log/record.js'
+import { contentProblem } from '../../log/record-content.js'
 import type { Verification } from './verification.js'
 
 /** A segment of which the store knows how far it was written. */
@@ -48,6 +49,8 @@ export async function checkSegment(
         verification.add(path, `no sound record stands here, though the log was written up to ${end}`, offset)
         return
       }
+      const senseless = contentProblem(bytes, offset)
+      if (senseless !== undefined) verification.add(path, senseless.problem, senseless.offset)
       offset += recordBytes
       await verification.breathe()
     }

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadHash } from '../../../src/bytes/hash.js'
+import { LAST_NUMBER } from '../../../src/bytes/units.js'
 import { open, repair } from '../../../src/index.js'
 import { manifestName, parseStoreFile, segmentName, tableName } from '../../../src/tree/file-names.js'
 import { currentManifest, ManifestFile, readManifest } from '../../../src/tree/manifest-file.js'
@@ -80,7 +81,7 @@ describe('a store whose file numbers have come near', () => {
 
   it('the last one there is says so and writes nothing more', async () => {
     const disk = await started()
-    putLease(disk, { files: 2 ** 53 - 2 ** 40 + 1 })
+    putLease(disk, { files: LAST_NUMBER + 1 })
     await expect(open(DIRECTORY, { ...OPTIONS, fs: disk })).rejects.toMatchObject({ code: 'SILT_FULL' })
     const reader = await open(DIRECTORY, { ...OPTIONS, fs: disk, readOnly: true })
     expect(await reader.get('begun')).toBe('yes')
@@ -98,7 +99,7 @@ describe('a store whose positions have come near', () => {
 
   it('the last one there is says so and writes nothing more', async () => {
     const disk = await started()
-    putLease(disk, { positions: 2 ** 53 - 2 ** 40 - 1000 })
+    putLease(disk, { positions: LAST_NUMBER - 1000 })
     await expect(open(DIRECTORY, { ...OPTIONS, fs: disk })).rejects.toMatchObject({ code: 'SILT_FULL' })
   })
 })
