@@ -35,10 +35,11 @@ export async function* follow(
       await appended(run, next, signal)
       continue
     }
-    const slice = await log.slice(next, log.visible, Math.min(left, size), SLICE_BYTES)
+    const { visible } = log
+    const slice = await log.slice(next, visible, Math.min(left, size), SLICE_BYTES)
     size = Math.min(size * 2, LARGEST_SLICE)
-    // Everything that was there when the slice was begun has been trimmed away meanwhile.
-    if (slice.length === 0) next = Math.max(log.first, next + 1)
+    // Everything that was there when the slice was begun has been trimmed away meanwhile, or is lost.
+    if (slice.length === 0) next = Math.max(log.first, visible)
     for (const placed of slice) {
       signal?.throwIfAborted()
       // Trimmed since it was read.

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { fullTotal } from '../../src/queue/message-format.js'
+import { offsetKey } from '../../src/queue/message-log.js'
 import { decodeMeter, encodeMeter } from '../../src/queue/meter.js'
 import { KIND_METER, stateKey } from '../../src/queue/state-keys.js'
 import { resolveEncoding } from '../../src/store/encoding.js'
@@ -60,4 +61,22 @@ it('the upper bits of a total are told from one that is near', () => {
       if (total >= 0) expect(fullTotal(total % TWO_48, near)).toBe(total)
     }
   }
+})
+
+it('a log in which messages are missing is read to its end', async () => {
+  const store = await TestStore.open()
+  const log = store.db.log('l')
+  await log.append('first')
+  const tree = internalKeyspace(store.db, 'log/1', view, view)
+  const message = await tree.get(offsetKey(0))
+  await tree.put(offsetKey(2 ** 40), message!)
+  const db = await store.reopen()
+  const read: number[] = []
+  for await (const { offset } of db.log('l').read({ from: 1 })) read.push(offset)
+  for await (const { offset } of db.log('l').read({ from: 2 ** 40 + 1 })) read.push(offset)
+  expect(read).toEqual([2 ** 40])
+  await internalKeyspace(db, 'log/1', view, view).del(offsetKey(2 ** 40))
+  for await (const { offset } of db.log('l').read({ from: 1 })) read.push(offset)
+  expect(read).toHaveLength(1)
+  await db.close()
 })

@@ -301,7 +301,7 @@ export async function senselessOwnership(random: SeededRandom, sample: Files): P
   const db = await open<string, unknown>(`${SHARDS}/.ownership`, { executor: 'inline', fs, valueEncoding: 'json' })
   const [key, value] = random.pick(await db.entries().toArray())
   if (random.chance(0.1)) await db.as({ valueEncoding: 'view' }).put(key, random.bytes(5))
-  else await db.put(key, senselessJson(random, value) ?? null)
+  else await db.put(key, senselessJson(random, value) ?? false)
   await db.close()
   return { files: filesIn(fs, SHARDS), path: key }
 }

@@ -16,8 +16,8 @@ import {
 
 /** `node tools/trust.mjs sealed --rounds N`: so many hundreds of files of each sort. */
 const ROUNDS = Number(process.env['SILTSTONE_SEALED_ROUNDS'] ?? 0)
-const FILES = ROUNDS > 0 ? ROUNDS * 100 : 60
-const STATES = ROUNDS > 0 ? ROUNDS * 50 : 25
+const FILES = ROUNDS > 0 ? ROUNDS * 100 : 40
+const STATES = ROUNDS > 0 ? ROUNDS * 50 : 20
 /** Another stretch of seeds for each long run; said where one fails. */
 const FIRST = ROUNDS > 0 ? Math.floor(Date.now() / 1000) : 1
 
