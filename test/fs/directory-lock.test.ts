@@ -1,6 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
@@ -112,6 +121,36 @@ describe('the lock of a directory', () => {
     }
     expect(names.size).toBeGreaterThan(0)
     await Promise.all(processes.map((process) => process.end()))
+  })
+
+  it('goes to exactly one of four processes that find the file of a dead one, in each of 10 rounds', async () => {
+    const processes = Array.from({ length: 4 }, () => new LockProcess())
+    const dead = new LockProcess()
+    const { pid } = dead
+    await dead.kill()
+    for (let round = 0; round < 10; round++) {
+      const directory = newDirectory()
+      writeFileSync(join(directory, 'LOCK'), JSON.stringify({ ...thisProcess(), id: '00000000000000aa', pid }))
+      const answers = await Promise.all(processes.map((process) => process.lock(directory)))
+      expect(answers.filter((answer) => answer.held)).toHaveLength(1)
+      const winner = answers.findIndex((answer) => answer.held)
+      for (const answer of answers) if (!answer.held) expect(answer.code).toBe('SILT_LOCKED')
+      await processes[winner]!.release()
+      expect(readdirSync(directory)).toEqual(['LOCK'])
+    }
+    await Promise.all(processes.map((process) => process.end()))
+  })
+
+  it('is not kept from anybody by a stranger who has its socket', async () => {
+    const directory = newDirectory()
+    await (await diskFileSystem.lock(directory)).release()
+    const { dev, ino } = statSync(directory, { bigint: true })
+    const stranger = await takeSocket(`${dev}-${ino}`)
+    if (typeof stranger === 'string') throw new Error(`expected a socket, not '${stranger}'`)
+    const lock = await diskFileSystem.lock(directory)
+    lock.verify!()
+    await lock.release()
+    await releaseSocket(stranger)
   })
 
   it('is free at once when its holder is killed', async () => {
