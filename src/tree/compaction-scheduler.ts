@@ -243,10 +243,11 @@ export class CompactionScheduler {
     this.schedule()
   }
 
-  private failed(error: unknown): void {
+  private failed(failure: unknown): void {
     const request = this.busy?.request
     this.busy = undefined
     if (this.stopped !== undefined) return
+    const error = this.grove.manifest.explain(failure)
     this.grove.jobs.lastError = error as Error
     request?.reject(error)
     if (endsWriting(error)) this.stop(error)

@@ -160,9 +160,10 @@ export class FlushQueue {
     this.onFlushed()
   }
 
-  private onFailure(error: unknown): void {
+  private onFailure(failure: unknown): void {
     this.phase = 'waiting'
     if (this.stopped !== undefined) return
+    const error = this.grove.manifest.explain(failure)
     this.grove.jobs.lastError = error as Error
     if (endsWriting(error)) {
       this.stop(error)

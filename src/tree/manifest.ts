@@ -141,6 +141,16 @@ export class Manifest {
     }
   }
 
+  /** Why something failed: where somebody else has the store, that explains whatever went wrong with its files. */
+  explain(error: unknown): unknown {
+    try {
+      this.environment.verifyLock?.()
+      return error
+    } catch (loss) {
+      return endsWriting(loss) ? loss : error
+    }
+  }
+
   /** Nothing is under way. */
   get isSettled(): boolean {
     return this.barrier === undefined
