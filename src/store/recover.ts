@@ -1,5 +1,6 @@
 import { corruption, ioError, SiltstoneError } from '../bytes/errors.js'
 import type { FileNumber, Position } from '../bytes/units.js'
+import { kindOf } from '../fs/file-kind.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { letGo } from '../fs/let-go.js'
 import { CommitLog, createSegment } from '../log/commit-log.js'
@@ -31,12 +32,22 @@ export interface SegmentFile {
   readonly path: string
 }
 
-/** All segments in a directory, oldest first. */
-export function segmentFiles(fs: FileSystem, directory: string): SegmentFile[] {
+/**
+ * All segments in a directory, oldest first: what a log of this store can have left, and under a number that `isPromised` to it
+ * whatever there is, because a loss of power may have left anything.
+ */
+export function segmentFiles(
+  fs: FileSystem,
+  directory: string,
+  isPromised: (number: FileNumber) => boolean,
+): SegmentFile[] {
   return fs
     .listSync(directory)
     .map((name) => ({ file: parseStoreFile(name), path: `${directory}/${name}` }))
-    .filter(({ file, path }) => file?.kind === 'segment' && isOwnFile(fs, path))
+    .filter(({ file, path }) => {
+      if (file?.kind !== 'segment') return false
+      return isPromised(file.number) ? kindOf(fs, path) !== 'directory' : isOwnFile(fs, path)
+    })
     .map(({ file, path }) => ({ number: file!.number, path }))
     .sort((a, b) => a.number - b.number)
 }
@@ -74,7 +85,7 @@ export function recoverForWriting(
   isAfterSilence = false,
 ): RecoveryReport {
   const { fs, directory, forest } = engine
-  const files = segmentFiles(fs, directory)
+  const files = segmentFiles(fs, directory, (number) => forest.hasPromised(number))
   const flushed = files.filter(({ number }) => number < forest.logFrom)
   const log = recoverLog({
     fs,
@@ -111,7 +122,8 @@ export function recoverForWriting(
   const retained = new Set(engine.retained.segments.map(({ path }) => path))
   for (const { number, path } of files) {
     if (number >= forest.logFrom || retained.has(path)) continue
-    if (isOwnFile(fs, path, segmentName(number), forest.storeId)) fs.removeSync(path)
+    const isOther = isOwnFile(fs, path) && !isOwnFile(fs, path, segmentName(number), forest.storeId)
+    if (kindOf(fs, path) === 'file' && !isOther) fs.removeSync(path)
   }
   engine.flushSealed()
   return reportOf(log, kept)
@@ -123,7 +135,7 @@ export function recoverForWriting(
  */
 export function recoverForReading(engine: Engine, alone = false): RecoveryReport {
   const { fs, directory, forest } = engine
-  const files = segmentFiles(fs, directory)
+  const files = segmentFiles(fs, directory, (number) => forest.hasPromised(number))
   const log = recoverLog({
     fs,
     files: neededFiles(forest, files, directory),

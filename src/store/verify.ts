@@ -145,7 +145,9 @@ function checkStrays(verification: Verification, engine: Engine): void {
   const strays = forest.strayFiles()
   if (strays === undefined) return
   const segments = new Set([...engine.segments, ...engine.retained.segments].map(({ path }) => path))
-  const logs = segmentFiles(fs, directory).filter(({ path }) => !segments.has(path))
+  const logs = segmentFiles(fs, directory, (number) => forest.hasPromised(number)).filter(
+    ({ path }) => !segments.has(path),
+  )
   for (const path of [...strays, ...logs.map((log) => log.path)]) {
     verification.add(path, 'it belongs to nothing; the next opening removes it')
   }
@@ -158,8 +160,9 @@ async function checkLog(
   state: ManifestState,
 ): Promise<void> {
   const before = verification.findings.length
-  const needed = verification.attempt(directory, () => neededFiles(state, segmentFiles(fs, directory), directory))
-  for (const { number, path } of segmentFiles(fs, directory)) await checkSegmentAlone(verification, fs, number, path)
+  const files = segmentFiles(fs, directory, (number) => number < state.lease.files)
+  const needed = verification.attempt(directory, () => neededFiles(state, files, directory))
+  for (const { number, path } of files) await checkSegmentAlone(verification, fs, number, path)
   if (needed === undefined || verification.findings.length > before) return
   const { storeId, edit, clean } = state
   const request = {

@@ -3,6 +3,7 @@ import type { CompressionName } from '../bytes/compression.js'
 import { assert, SiltstoneError } from '../bytes/errors.js'
 import { getU16, getU32, TWO_32 } from '../bytes/integers.js'
 import type { FileNumber, Position, TreeId } from '../bytes/units.js'
+import { kindOf } from '../fs/file-kind.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { randomBytes } from '../fs/random-bytes.js'
 import type { BlockCache } from '../table/block-cache.js'
@@ -112,7 +113,7 @@ export class Forest {
     const state = new ManifestState()
     state.storeId = randomStoreId(environment.fs)
     // Somebody may have begun here, and may still be at it.
-    const firstFile = firstFreeNumber(storeFiles(environment.fs, environment.directory), 1)
+    const firstFile = firstFreeNumber(environment.fs, storeFiles(environment.fs, environment.directory), 1)
     state.lease = { files: firstFile + FEWEST_LEASED_FILES - 1, positions: FIRST_LEASED_POSITIONS }
     const forest = new Forest(environment, state, 0, false)
     forest.startWriting(new NumberLease(state.lease, firstFile), (parts) => Manifest.create(parts, state))
@@ -131,7 +132,7 @@ export class Forest {
     const files = storeFiles(fs, directory)
     requireTables(directory, state, files)
     // A file that kept its name through a crash, though the lease that covered its number got lost, is here to be seen.
-    const firstFile = firstFreeNumber(files, state.lease.files)
+    const firstFile = firstFreeNumber(fs, files, state.lease.files)
     const forest = new Forest(environment, state, state.lease.positions, false)
     forest.startWriting(new NumberLease(state.lease, firstFile), (parts) =>
       Manifest.resume(parts, reading, isAfterSilence),
@@ -315,6 +316,17 @@ export class Forest {
     jobs.changed()
   }
 
+  /** Whether the manifest has promised the number to this store: what an interrupted write has left under it may be anything. */
+  hasPromised(number: FileNumber): boolean {
+    return number < this.state.lease.files
+  }
+
+  private isOurs({ kind, number, path }: FoundFile): boolean {
+    const { fs } = this.environment
+    const isPromised = kind !== 'next-current' && this.hasPromised(number) && kindOf(fs, path) === 'file'
+    return isPromised || isOwnFile(fs, path)
+  }
+
   private litter(grove: Grove): string[] {
     const { fs, directory } = this.environment
     const named = this.tables.numbers()
@@ -323,7 +335,7 @@ export class Forest {
       (kind === 'manifest' && number !== grove.manifest.number) ||
       kind === 'next-current'
     return storeFiles(fs, directory)
-      .filter((file) => isLitter(file) && isOwnFile(fs, file.path))
+      .filter((file) => isLitter(file) && this.isOurs(file))
       .map(({ path }) => path)
   }
 
@@ -421,8 +433,11 @@ function removeNextCurrents({ fs, directory, verifyLock }: ForestEnvironment): v
   for (const { kind, path } of found) if (kind === 'next-current' && isOwnFile(fs, path)) fs.removeSync(path)
 }
 
-function firstFreeNumber(files: readonly FoundFile[], least: FileNumber): FileNumber {
-  return files.reduce((next, { number }) => Math.max(next, number + 1), least)
+/** Above every number from `least` on that a file of a store has: somebody's 20240131.log does not count. */
+function firstFreeNumber(fs: FileSystem, files: readonly FoundFile[], least: FileNumber): FileNumber {
+  return files
+    .filter(({ number, path }) => number >= least && isOwnFile(fs, path))
+    .reduce((next, { number }) => Math.max(next, number + 1), least)
 }
 
 /** One listing at open tells of a missing table, which otherwise the first read of it would, days later perhaps. */

@@ -48,10 +48,9 @@ export function ownFiles(fs: FileSystem, directory: string): string[] {
  */
 export function requireNoOtherDatabase(fs: FileSystem, directory: string): void {
   if (kindOf(fs, `${directory}/${CURRENT}`) !== 'file') return
-  const own = ownFiles(fs, directory)
-  if (own.some((name) => name !== CURRENT)) return
   const others = fs.listSync(directory).filter((name) => holdsStoreData(name))
-  if (others.length === 0) return
+  // One is enough, and it is nearly always the first: a store of many tables is not read for this.
+  if (others.length === 0 || others.some((name) => isOwnFile(fs, `${directory}/${name}`))) return
   throw new SiltstoneError(
     'SILT_CORRUPTION',
     `${directory} holds a database of another program (${others[0]} is no file of a store), and nothing of it was touched; choose another directory`,

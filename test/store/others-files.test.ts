@@ -113,6 +113,8 @@ describe('files that a store has not written', () => {
           for (const each of before.keys()) expect([...after.keys()], context).not.toContain(each)
         }
         for (const each of added) {
+          // Under a number that the store has given out it expects whatever a loss of power has left of its own file.
+          if (name === 'open' && each === '000001.sst') continue
           // An opening refuses a log of another store beside its own, so a repair puts it aside.
           const asides =
             name === 'repair' && each.endsWith('.log') ? [after.get(`lost/${each}`), after.get(`lost/${each}.1`)] : []

@@ -8,10 +8,15 @@ import { segmentFiles } from '../recover.js'
 import type { Turn } from '../turn.js'
 import { readableBytes } from './readable-bytes.js'
 
-/** All segments that are there, oldest first. */
-export async function findSegments(fs: FileSystem, directory: string, turn: Turn): Promise<LogSalvage[]> {
+/** All segments that are there, oldest first; those that a manifest names whatever stands in them. */
+export async function findSegments(
+  fs: FileSystem,
+  directory: string,
+  named: ReadonlySet<FileNumber>,
+  turn: Turn,
+): Promise<LogSalvage[]> {
   const found: LogSalvage[] = []
-  for (const { number, path } of segmentFiles(fs, directory)) {
+  for (const { number, path } of segmentFiles(fs, directory, (number) => named.has(number))) {
     found.push(await salvageLog(readableBytes(fs, path), number, path, () => turn.breathe()))
   }
   return found

@@ -20,17 +20,22 @@ export interface Inventory {
 }
 
 export async function takeInventory(fs: FileSystem, directory: string, turn: Turn): Promise<Inventory> {
+  // What a manifest names is the store's, whatever is left of it.
+  const manifests = findManifests(fs, directory)
+  const namedTables = new Set(manifests.flatMap(({ state }) => [...state.tables.keys()]))
+  const namedSegments = new Set(manifests.flatMap(({ state }) => [state.logFrom, state.clean?.segment ?? 0]))
   const tables: FoundTable[] = []
   for (const name of fs.listSync(directory).sort()) {
     const file = parseStoreFile(name)
-    if (file?.kind === 'table' && isOwnFile(fs, `${directory}/${name}`))
-      tables.push(await findTable(fs, directory, file.number, turn))
+    if (file?.kind !== 'table') continue
+    if (!namedTables.has(file.number) && !isOwnFile(fs, `${directory}/${name}`)) continue
+    tables.push(await findTable(fs, directory, file.number, turn))
   }
   return {
     current: findCurrent(fs, directory),
-    manifests: findManifests(fs, directory),
+    manifests,
     tables,
-    segments: await findSegments(fs, directory, turn),
+    segments: await findSegments(fs, directory, namedSegments, turn),
     highestNumber: highestNumber(fs, directory),
   }
 }
