@@ -1,6 +1,6 @@
 import { assert, SiltstoneError } from '../bytes/errors.js'
 import type { Change } from './change.js'
-import { type Entry, entryLane } from './entry.js'
+import { type Entry, entryLane, goesBefore, passedEntry } from './entry.js'
 import type { Lane } from './lane.js'
 import { entryKey, KIND_RETRY } from './state-keys.js'
 import type { Stock } from './stock.js'
@@ -15,6 +15,7 @@ export class Departures {
 
   constructor(stock: Stock) {
     this.stock = stock
+    stock.onFreed = (order) => this.release(order)
   }
 
   /** Throws where a receipt is not the one of the delivery under way. */
@@ -37,6 +38,7 @@ export class Departures {
   leave(change: Change, entry: Entry, keepsOrder = false): void {
     const { stock } = this
     change.touch(stock)
+    stock.backlog.settle(change, entry)
     const { lane, kind, offset } = entry
     const { state } = entry
     change.record.del(stock.post.state, entryKey(stock.number, entryLane(entry), offset))
@@ -108,10 +110,24 @@ export class Departures {
   /** The next message of a group is free. */
   release(order: string | undefined): void {
     if (order === undefined) return
-    const next = this.stock.orders.release(order)
+    const { orders, backlog, loose } = this.stock
+    const passed = backlog.first(order)
+    if (passed === 'unknown') {
+      backlog.ask(order)
+      return
+    }
+    const waiting = orders.first(order)
+    let next: Entry | undefined
+    if (
+      passed !== undefined &&
+      (waiting === undefined ||
+        goesBefore(passedEntry(passed.lane, passed.passed.offset, order, passed.passed), waiting))
+    ) {
+      next = backlog.loosen(order, passed.lane)
+    } else next = orders.release(order)
     if (next === undefined) return
     next.state = 'loose'
-    this.stock.loose.push(next)
+    loose.push(next)
   }
 
   /** Something is gone: its place can be used again. */

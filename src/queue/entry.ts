@@ -49,6 +49,8 @@ export interface Entry {
   reason: string
   /** The message itself, where it is at hand. */
   stored: StoredMessage | undefined
+  /** It stands in the tree as one that was passed over. */
+  isBacklogged: boolean
   /** The id it was sent under, where that does not follow from its place and is at hand. */
   id: string
 }
@@ -86,6 +88,7 @@ export function decodeEntry(lane: Lane<Entry> | undefined, offset: number, bytes
     deadline: 0,
     reason: 'its consumer died',
     stored: undefined,
+    isBacklogged: false,
     id: '',
   }
 }
@@ -128,6 +131,35 @@ export function newEntry(
     deadline: 0,
     reason: '',
     stored: message,
+    isBacklogged: false,
+    id: '',
+  }
+}
+
+/** The entry of a message that was passed over while its group was busy, and whose turn has come. */
+export function passedEntry(
+  lane: Lane<Entry>,
+  offset: number,
+  order: string,
+  { size, sentAt, expiresAt }: { readonly size: number; readonly sentAt: number; readonly expiresAt: number },
+): Entry {
+  return {
+    lane,
+    offset,
+    kind: 0,
+    due: 0,
+    priority: lane.priority,
+    sentAt,
+    expiresAt,
+    size,
+    order,
+    attempts: 0,
+    state: 'loose',
+    fence: 0,
+    deadline: 0,
+    reason: '',
+    stored: undefined,
+    isBacklogged: true,
     id: '',
   }
 }

@@ -11,8 +11,6 @@ import type { Stock } from './stock.js'
 
 /** Of one commit that hands messages out: how many it may pass over besides. */
 export const MOST_PASSED = 64
-// Messages that wait in memory for their group. Behind so many the queue does not look for other groups; SQS stops at 20,000.
-const MOST_WAITING = 100_000
 
 /** Whether a message at the head is handed out at all. */
 export type Filter = (message: StoredMessage, offset: number) => boolean
@@ -34,7 +32,7 @@ export class Handout {
   /** Reads ahead where that takes no wait. Says whether it is known now which `count` messages come next. */
   fillResident(count: number): boolean {
     const { stock } = this
-    if (stock.retries.isStale || stock.scheduled.isStale) return false
+    if (stock.retries.isStale || stock.scheduled.isStale || stock.backlog.isStale) return false
     for (const lane of stock.lanes) {
       if (!lane.fillResident(count)) return false
     }
@@ -46,6 +44,7 @@ export class Handout {
     const { stock } = this
     if (stock.retries.isStale) await stock.retries.fill()
     if (stock.scheduled.isStale) await stock.scheduled.fill()
+    if (stock.backlog.isStale) await stock.backlog.fill((order) => this.departures.release(order))
     for (const lane of stock.lanes) {
       if (!lane.fillResident(count)) await lane.fill()
     }
@@ -101,6 +100,7 @@ export class Handout {
     const { stock } = this
     const { loose } = stock
     this.isUnsure = false
+    if (stock.backlog.isStale) return this.unsure()
     while (loose.first !== undefined && loose.first.state !== 'loose') loose.pop()
     let best: Heap<Entry> | AsideMessage | Lane<Entry> | undefined = loose.first === undefined ? undefined : loose
     let priority = loose.first?.priority ?? Number.NEGATIVE_INFINITY
@@ -113,7 +113,7 @@ export class Handout {
         priority = item.priority
       }
     }
-    if (isBusy || stock.orders.waitingCount >= MOST_WAITING) return best
+    if (isBusy) return best
     for (const lane of stock.lanes) {
       if (lane.priority <= priority) break
       if (!lane.hasNext) continue
@@ -132,6 +132,12 @@ export class Handout {
     change.onRefused(() => {
       if (entry.state === 'loose') this.stock.loose.push(entry)
     })
+    const { lane } = entry
+    if (lane !== undefined && entry.offset < lane.log.first) {
+      // Its topic has not kept it.
+      this.departures.leave(change, entry)
+      return undefined
+    }
     if (!hasExpired(entry, now)) return entry
     this.departures.expire(change, entry)
     return undefined
@@ -154,6 +160,7 @@ export class Handout {
       change.onCommitted(() => this.departures.freed(lane))
       return undefined
     }
+    if (this.passBusy(change, lane, offset, message)) return undefined
     const entry = newEntry(lane, offset, 0, 0, lane.priority, message)
     lane.entries.set(offset, entry)
     change.onRefused(() => {
@@ -186,6 +193,15 @@ export class Handout {
     return undefined
   }
 
+  /** Passes over a message whose group has one under way. Says whether it did. */
+  passBusy(change: Change, lane: Lane<Entry>, offset: number, message: StoredMessage): boolean {
+    const { stock } = this
+    const order = stock.orderOf(message)
+    if (order === undefined || !stock.orders.has(order)) return false
+    stock.backlog.pass(change, lane, offset, message, order)
+    return true
+  }
+
   /** A message comes under way, or waits for its group, which the retry of one of its messages has never left. */
   admit(change: Change, entry: Entry, isRetry: boolean): Entry | undefined {
     const { stock } = this
@@ -211,6 +227,7 @@ export class Handout {
     const before = entry.attempts
     // It may have to be read, which may fail.
     entry.stored = stock.messageOf(entry)
+    stock.backlog.settle(change, entry)
     entry.attempts++
     entry.fence = ++tally.fence
     entry.deadline = now + stock.rules.visibilityTimeout

@@ -1,4 +1,5 @@
 import { corruption } from '../bytes/errors.js'
+import { Heap } from './heap.js'
 import type { MessageLog, PlacedMessage } from './message-log.js'
 
 // Reading ahead begins small, because many reads are of the one message that just came, and grows while it goes on.
@@ -19,8 +20,12 @@ export class Lane<Entry> {
   cursor = 0
   /** Bytes of all messages before the cursor. */
   passedBytes = 0
-  /** Those before the cursor that are not gone, in ascending order of offset, because the cursor passes them in that order. */
+  /** Those before the cursor that are not gone and have an entry; but for late ones in ascending order, as the cursor passes them. */
   readonly entries = new Map<number, Entry>()
+  /** Nothing before it waits without an entry. */
+  floor: () => number = () => Number.POSITIVE_INFINITY
+  /** Offsets of those that got their entry later than the cursor passed them. */
+  private readonly late = new Heap<number>((a, b) => a < b)
   private ahead: PlacedMessage[] = []
   private aheadAt = 0
   private sliceSize = FIRST_SLICE
@@ -143,9 +148,18 @@ export class Lane<Entry> {
 
   /** The first message that is still needed, also if no commit that is on its way should come to be. */
   get low(): number {
-    const low = Math.min(this.cursor, this.settledCursor)
-    for (const offset of this.entries.keys()) return Math.min(offset, low)
+    const { late, entries } = this
+    let low = Math.min(this.cursor, this.settledCursor, this.floor())
+    while (late.first !== undefined && !entries.has(late.first)) late.pop()
+    if (late.first !== undefined) low = Math.min(low, late.first)
+    for (const offset of entries.keys()) return Math.min(offset, low)
     return low
+  }
+
+  /** An entry of a message that the cursor has passed long ago. */
+  addLate(offset: number, entry: Entry): void {
+    this.entries.set(offset, entry)
+    this.late.push(offset)
   }
 
   /** The commit that moved the cursor there is visible. */

@@ -32,6 +32,8 @@ const FIGURES = [
   'retriesFrom',
   'time',
   'wall',
+  'backlogCount',
+  'backlogBytes',
 ] as const
 
 type Figure = (typeof FIGURES)[number]

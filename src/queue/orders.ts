@@ -12,13 +12,7 @@ export const STRICT = ''
  */
 export class Orders {
   private readonly lines = new Map<string, Entry[]>()
-  private waiting = 0
   private waitingBytes = 0
-
-  /** How many wait. */
-  get waitingCount(): number {
-    return this.waiting
-  }
 
   /** Whether one of that order is under way. */
   has(order: string): boolean {
@@ -42,9 +36,13 @@ export class Orders {
     let at = line.length
     while (at > 0 && goesBefore(entry, line[at - 1]!)) at--
     line.splice(at, 0, entry)
-    this.waiting++
     if (this.waitingBytes + entry.size > WAITING_BYTES) entry.stored = undefined
     else if (entry.stored !== undefined) this.waitingBytes += entry.size
+  }
+
+  /** Who is next in line. */
+  first(order: string): Entry | undefined {
+    return this.lines.get(order)?.[0]
   }
 
   /** It leaves the line. Says whether it stood in one. */
@@ -53,7 +51,6 @@ export class Orders {
     const at = line?.indexOf(entry) ?? -1
     if (at < 0) return false
     line!.splice(at, 1)
-    this.waiting--
     if (entry.stored !== undefined) this.waitingBytes -= entry.size
     return true
   }
@@ -73,14 +70,12 @@ export class Orders {
 
   /** Nothing is under way any more. Returns what takes that back. */
   clear(): () => void {
-    const { waiting, waitingBytes } = this
+    const { waitingBytes } = this
     const lines = [...this.lines]
     this.lines.clear()
-    this.waiting = 0
     this.waitingBytes = 0
     return () => {
       for (const [order, line] of lines) this.lines.set(order, line)
-      this.waiting = waiting
       this.waitingBytes = waitingBytes
     }
   }

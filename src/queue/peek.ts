@@ -1,4 +1,5 @@
-import { goesBefore, idIn } from './entry.js'
+import { type Entry, goesBefore, idIn } from './entry.js'
+import type { Lane } from './lane.js'
 import type { StoredMessage } from './message-format.js'
 import type { Stock } from './stock.js'
 
@@ -8,6 +9,27 @@ export interface Seen {
   readonly id: string
   readonly attempts: number
   readonly priority: number
+}
+
+// Those that wait for their group stand among others that are gone.
+const SLICE = 256
+const SLICE_BYTES = 1024 * 1024
+
+/** The first of those that were passed over in a lane. */
+async function peekPassed(stock: Stock, lane: Lane<Entry>, max: number, found: Seen[]): Promise<void> {
+  let left = Math.min(max, stock.backlog.count)
+  for (let from = Math.max(lane.floor(), lane.log.first); left > 0 && from < lane.cursor; ) {
+    const slice = await lane.log.slice(from, lane.cursor, SLICE, SLICE_BYTES)
+    if (slice.length === 0) return
+    for (const { offset, message } of slice) {
+      from = offset + 1
+      const order = stock.orderOf(message)
+      if (left === 0 || order === undefined || !stock.backlog.has(lane, order, offset)) continue
+      left--
+      const id = message.history?.id ?? idIn(lane, offset)
+      found.push({ message, id, attempts: 0, priority: lane.priority })
+    }
+  }
 }
 
 /** What comes next, without taking it, up to `max`. */
@@ -28,6 +50,7 @@ export async function peek(stock: Stock, max: number, now: number): Promise<Seen
       found.push({ message, id: message.history?.id ?? (id || `s${number}`), attempts, priority })
     }
   }
+  for (const lane of stock.lanes) await peekPassed(stock, lane, max, found)
   for (const lane of stock.lanes) {
     const from = Math.max(lane.cursor, lane.log.first)
     for (const { offset, message } of await lane.log.slice(from, lane.log.visible, max, Number.POSITIVE_INFINITY)) {

@@ -6,8 +6,16 @@ export interface TimeMark {
   readonly wall: number
 }
 
-/** A timer of a queue looks again after so much time. */
-export const LONGEST_TIMER_MS = 60_000
+/** Whoever follows the wall clock looks at it so often. */
+export const LOOK_MS = 60_000
+
+/**
+ * For how long to set a timer that is to call back in so much time. It stands still while the machine sleeps, so a long one looks again when
+ * an eighth of its time is over, or a minute.
+ */
+function timerStep(ms: number): number {
+  return Math.min(Math.max(0, ms), Math.max(LOOK_MS, ms / 8))
+}
 
 /**
  * The time by which a queue's deadlines, delays, backoffs and times to live run. It begins as the wall clock and goes on at its own pace:
@@ -29,9 +37,9 @@ export class QueueTime {
     return Math.floor(monotonicTime(this.clock) + this.offset)
   }
 
-  /** Calls back at a time, or earlier: a timer stands still while the machine sleeps, so long ones look again once in a while. */
+  /** Calls back at a time, or earlier: whoever is called looks what time it is. */
   after(at: number, callback: () => void): () => void {
-    return this.clock.after(Math.min(Math.max(0, at - this.now()), LONGEST_TIMER_MS), callback)
+    return this.clock.after(timerStep(at - this.now()), callback)
   }
 
   /** Goes on from what was written down. */

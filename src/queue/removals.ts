@@ -71,6 +71,15 @@ export class Removals {
       const id = item.message.history!.id
       return { id, stored: item.message, remove: (change) => this.removeAside(change, aside, item) }
     }
+    for (const { lane, order, offset, size } of stock.backlog.each()) {
+      const stored = lane.log.at(offset)
+      if (stored?.history?.deadLetter?.queue !== queue) continue
+      return {
+        id: stored.history.id,
+        stored,
+        remove: (change) => this.removePassed(change, lane, order, offset, size, stored),
+      }
+    }
     const lane = stock.lanes.find((each) => each.hasNext)
     const stored = lane?.head?.message
     if (lane === undefined || stored === undefined) return undefined
@@ -101,6 +110,20 @@ export class Removals {
     this.departures.leave(change, entry, wasWaiting)
   }
 
+  private removePassed(
+    change: Change,
+    lane: Lane<Entry>,
+    order: string,
+    offset: number,
+    size: number,
+    stored: StoredMessage,
+  ): void {
+    const { stock } = this
+    stock.backlog.remove(change, lane, order, offset, size)
+    stock.forgetDeath(stored)
+    change.onCommitted(() => this.departures.freed(lane))
+  }
+
   private removeAside(change: Change, aside: Aside, item: AsideMessage): void {
     const { stock } = this
     change.touch(stock)
@@ -126,13 +149,14 @@ export class Removals {
         const entry = newEntry(lane, offset, 0, 0, lane.priority, message)
         if (lane.head?.offset === offset) lane.pass()
         else lane.moveTo(offset + 1, lane.log.totalOf(message))
+        change.onRefused(() => lane.moveTo(cursor, passedBytes))
+        stock.settleCursors(change)
+        if (this.handout.passBusy(change, lane, offset, message)) return
         lane.entries.set(offset, entry)
         change.onRefused(() => {
           lane.entries.delete(offset)
           entry.state = 'gone'
-          lane.moveTo(cursor, passedBytes)
         })
-        stock.settleCursors(change)
         if (this.handout.admit(change, entry, false) === undefined) return
         change.record.put(stock.post.state, entryKey(stock.number, entryLane(entry), offset), encodeEntry(entry))
         stock.loose.push(entry)
@@ -191,6 +215,7 @@ export class Removals {
     const wereLoose = [...loose.values()]
     const restoreOrders = stock.orders.clear()
     loose.clear()
+    stock.backlog.clear(change)
     stock.scheduled.clear(change)
     stock.retries.clear(change)
     change.onRefused(() => {

@@ -10,7 +10,7 @@ import type { Delivery } from './delivery.js'
 import { type Draft, draftMessage } from './draft.js'
 import type { Mailbox } from './mailbox.js'
 import { encodeBody, encodeMessage, StoredMessage } from './message-format.js'
-import { LONGEST_TIMER_MS } from './queue-time.js'
+import { LOOK_MS } from './queue-time.js'
 import { HIGHEST_PRIORITY, KIND_REPETITION, kindRange, LOWEST_PRIORITY, textKey, textOf } from './state-keys.js'
 import { believed } from './stored-bytes.js'
 
@@ -153,7 +153,8 @@ export class Repetitions {
     const { post } = this.mailbox.delivery
     if (this.isClosed || this.kept.size === 0 || !post.isWritable) return
     const waits = [...this.kept.values()].map(({ next, when }) => next - this.nowFor(when))
-    const wait = Math.min(LONGEST_TIMER_MS, Math.max(0, Math.min(...waits)))
+    // A pattern follows the wall clock, which may be set at any time.
+    const wait = Math.min(Math.max(0, Math.min(...waits)), LOOK_MS)
     this.cancel = post.clock.after(wait, () => this.sendDue())
   }
 

@@ -1,3 +1,4 @@
+import { getText, putText } from '../bytes/text.js'
 import type { KeyRange } from '../tree/key-range.js'
 import { getKeyU16, getKeyU32, getKeyU64, putKeyU16, putKeyU32, putKeyU64 } from './big-endian.js'
 import { senseless } from './stored-bytes.js'
@@ -17,13 +18,15 @@ import { senseless } from './stored-bytes.js'
  *   0 name         'queue:payments' in UTF-8    number of the owner as text; the owner in the key is 0
  *   1 meter                                     see meter.ts
  *   2 rules                                     JSON; of a topic its retention, see stored-run.ts
- *   3 entry        lane u16, offset u64         see entry.ts: a message that was handed out, or passed over
+ *   3 entry        lane u16, offset u64         see entry.ts: a message that was handed out
  *   4 scheduled    due u64 ms, number u64       see aside.ts: a message that waits for its time
  *   5 retry        due u64 ms, number u64       the same for one that failed
  *   6 dedup        id in UTF-8                  id of the message that was sent first; expires with the window
  *   7 expiry       expires at u64 ms,           nothing: a message that is not handed out yet and will expire
  *                  lane u16, offset u64
  *   8 repetition   name in UTF-8                see repetition.ts
+ *   9 backlog      lane u16, length u16 and     see passed.ts: a message that was passed over while its group was busy
+ *                  group in UTF-8, offset u64
  *
  * A lane is 0x8000 minus the priority of its messages, so that higher priorities come first; 0xffff stands for the messages
  * that were set aside, whose offset is their number.
@@ -38,6 +41,7 @@ export const KIND_RETRY = 5
 export const KIND_DEDUP = 6
 export const KIND_EXPIRY = 7
 export const KIND_REPETITION = 8
+export const KIND_BACKLOG = 9
 
 /** The owner of the names. */
 export const REGISTRY = 0
@@ -112,6 +116,46 @@ export function expiryKey(owner: number, expiresAt: number, lane: number, offset
 
 export function expiryLane(key: Uint8Array): number {
   return getKeyU16(key, HEAD_BYTES + 8)
+}
+
+export function backlogKey(owner: number, lane: number, order: string, offset: number): Uint8Array {
+  const length = Buffer.byteLength(order)
+  const key = new Uint8Array(HEAD_BYTES + 4 + length + 8)
+  putHead(key, owner, KIND_BACKLOG)
+  putKeyU16(key, HEAD_BYTES, lane)
+  putKeyU16(key, HEAD_BYTES + 2, length)
+  putText(key, HEAD_BYTES + 4, order)
+  putKeyU64(key, HEAD_BYTES + 4 + length, offset)
+  return key
+}
+
+export function backlogLane(key: Uint8Array): number {
+  return getKeyU16(key, HEAD_BYTES)
+}
+
+export function backlogOrder(key: Uint8Array): string {
+  if (key.length < HEAD_BYTES + 12) throw senseless('A key of what queues remember', HEAD_BYTES, 'it holds no group')
+  return getText(key, HEAD_BYTES + 4, key.length - 8)
+}
+
+export function backlogOffset(key: Uint8Array): number {
+  return numberIn(key, key.length - 8)
+}
+
+/** Behind all keys of the same group. */
+export function behindOrder(key: Uint8Array): Uint8Array {
+  return key.slice().fill(0xff, key.length - 8)
+}
+
+/** All keys of a lane. */
+export function backlogRange(owner: number, lane: number): { start: Uint8Array; end: Uint8Array } {
+  const [start, end] = [lane, lane + 1].map((each) => {
+    const key = new Uint8Array(HEAD_BYTES + 2)
+    putHead(key, owner, KIND_BACKLOG)
+    putKeyU16(key, HEAD_BYTES, each)
+    return key
+  })
+  return { start: start!, end: end! }
 }
 
 /** All keys of a kind. */

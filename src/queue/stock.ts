@@ -1,5 +1,6 @@
 import { assert, corruption } from '../bytes/errors.js'
 import { Aside } from './aside.js'
+import { Backlog } from './backlog.js'
 import { type Change, commitChange, type Ledger } from './change.js'
 import { Deadlines } from './deadlines.js'
 import { decodeEntry, type Entry, goesBefore, idIn } from './entry.js'
@@ -53,6 +54,8 @@ export class Stock implements Ledger {
   readonly deadlines = new Deadlines()
   /** Groups that have a message under way, and who waits for them. */
   readonly orders = new Orders()
+  /** Messages whose group was busy when the cursor passed them. */
+  readonly backlog: Backlog
   readonly expiries: Expiries
   readonly time: QueueTime
   inFlight = 0
@@ -61,6 +64,8 @@ export class Stock implements Ledger {
   private liveBytes = 0
   /** Something can be handed out that could not before. */
   onReady: () => void = () => {}
+  /** The next message of a group is free. */
+  onFreed: (order: string) => void = () => {}
   /** There may be room for messages that did not fit. */
   onRoom: () => void = () => {}
 
@@ -74,6 +79,7 @@ export class Stock implements Ledger {
     this.scheduled = new Aside(post.reader, number, KIND_SCHEDULED)
     this.retries = new Aside(post.reader, number, KIND_RETRY)
     this.expiries = new Expiries(post.reader, number)
+    this.backlog = new Backlog(this)
     this.time = new QueueTime(post.clock)
     source?.watch(() => this.onReady())
   }
@@ -105,6 +111,7 @@ export class Stock implements Ledger {
     lane.moveTo(cursor, passedBytes)
     lane.settledAt(cursor)
     this.lanes.push(lane)
+    this.backlog.opened(lane, low)
     const start = entryKey(this.number, laneOf(priority), low)
     const end = entryKey(this.number, laneOf(priority), cursor)
     for (const { key, value } of this.post.reader.all({ start, end })) {
@@ -139,7 +146,11 @@ export class Stock implements Ledger {
     for (const entry of entries) {
       entry.order = this.orderOf(this.messageOf(entry))
       if (entry.order !== undefined && this.orders.has(entry.order)) this.orders.wait(entry)
-      else {
+      else if (entry.order !== undefined && entry.attempts === 0 && !this.backlog.isLoaded) {
+        this.orders.begin(entry.order)
+        this.orders.wait(entry)
+        this.backlog.decideLater(entry.order)
+      } else {
         if (entry.order !== undefined) this.orders.begin(entry.order)
         this.loose.push(entry)
       }
@@ -218,11 +229,11 @@ export class Stock implements Ledger {
 
   /** Messages that wait, wait for their time, or are in flight. */
   get depth(): number {
-    return this.waiting + this.liveCount + this.tally.asideCount
+    return this.waiting + this.liveCount + this.tally.asideCount + this.backlog.count
   }
 
   get bytes(): number {
-    let bytes = this.liveBytes + this.tally.asideBytes
+    let bytes = this.liveBytes + this.tally.asideBytes + this.backlog.bytes
     for (const lane of this.lanes) bytes += lane.waitingBytes
     return bytes
   }
@@ -269,6 +280,8 @@ export class Stock implements Ledger {
     let oldest = Number.POSITIVE_INFINITY
     for (const entry of this.entries()) if (entry.state !== 'gone') oldest = Math.min(oldest, entry.sentAt)
     for (const lane of this.lanes) {
+      const floor = lane.floor()
+      if (floor < lane.cursor) oldest = Math.min(oldest, lane.log.at(floor)?.sentAt ?? oldest)
       if (lane.hasNext) oldest = Math.min(oldest, (lane.head?.message ?? lane.log.at(lane.cursor))?.sentAt ?? oldest)
     }
     for (const aside of [this.scheduled, this.retries]) {

@@ -276,6 +276,7 @@ export class Subscription<T = unknown> implements AsyncIterable<TopicMessage<T>>
       deadline: 0,
       reason: '',
       stored: undefined,
+      isBacklogged: false,
       id: '',
     }
     return this.make(entry, stored, stored.body(), offset, false)
