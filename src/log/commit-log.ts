@@ -220,16 +220,27 @@ export class CommitLog {
   }
 
   /**
-   * After a failed sync: takes everything behind `offset` of the active segment out of the file, so that what was never
-   * acknowledged cannot come back. Best effort on a disk that is failing.
+   * After a failed sync: takes everything behind `offset` of a segment out of its file, and the segments behind it away, so that what was
+   * never acknowledged cannot come back. Best effort on a disk that is failing. Requires: nothing is written any more.
    */
-  cutBackTo(offset: number): void {
+  cutBackTo(segment: Segment, offset: number): void {
     const { current } = this
-    current.end = offset
-    current.written = offset
-    current.synced = Math.min(current.synced, offset)
-    this.tailUncut = true
-    this.cutTail()
+    segment.end = offset
+    segment.written = offset
+    segment.synced = Math.min(segment.synced, offset)
+    if (segment === current) {
+      this.tailUncut = true
+      this.cutTail()
+      return
+    }
+    for (const later of [...this.unsynced, current]) {
+      if (later.number <= segment.number) continue
+      later.end = later.written = LOG_HEADER_BYTES
+      this.discard(later)
+    }
+    segment.file?.truncateSync(offset)
+    segment.file?.syncSync()
+    this.fs.syncDirectorySync(this.directory)
   }
 
   /**
@@ -251,6 +262,14 @@ export class CommitLog {
     this.current = next
     this.namesPending = true
     return sealed
+  }
+
+  /** Makes the name of the first segment durable, off this thread. */
+  async keepNames(): Promise<void> {
+    if (!this.namesPending) return
+    const { current } = this
+    await this.fs.syncDirectory(this.directory)
+    if (this.current === current) this.namesPending = false
   }
 
   /**

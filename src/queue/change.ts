@@ -1,5 +1,5 @@
 import type { BatchPart } from '../store/batch-part.js'
-import type { CommitOutcome } from '../store/commit-pipeline.js'
+import type { CommitOutcome } from '../store/commit-group.js'
 import type { Engine } from '../store/engine.js'
 import { commitWith, OperationList } from '../store/operation-list.js'
 import { announce, isHeard, type QueueChannel, type QueueEvent } from './channels.js'

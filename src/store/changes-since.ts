@@ -13,6 +13,7 @@ import {
   operationValueLength,
 } from '../log/operation.js'
 import { RECORD_HEADER_BYTES, recordCount } from '../log/record.js'
+import type { Segment } from '../log/segment.js'
 import { type KeyRange, rangesOverlap } from '../tree/key-range.js'
 import type { Engine } from './engine.js'
 import type { TreeState } from './tree-state.js'
@@ -75,10 +76,16 @@ export interface PendingJudge {
 /** Whether any commit that is on its way touches what the judge cares about. */
 export function pendingTouches(engine: Engine, judge: PendingJudge): boolean {
   const { active } = engine.log!
-  const { bytes } = active
-  // Of a segment that was begun with what is on its way nothing is visible, and what is ends with the segment before it.
-  let record = Math.max(engine.visible - active.base, LOG_HEADER_BYTES)
-  for (; record < active.end; record += getU32(bytes, record + 4)) {
+  if (engine.visible >= active.base) return touchesIn(active, engine.visible, judge)
+  return engine.segments.some(
+    (segment) => segment.endPosition > engine.visible && touchesIn(segment, engine.visible, judge),
+  )
+}
+
+function touchesIn({ bytes, base, end }: Segment, from: Position, judge: PendingJudge): boolean {
+  // Of a segment that was begun with what is on its way nothing is visible.
+  let record = Math.max(from - base, LOG_HEADER_BYTES)
+  for (; record < end; record += getU32(bytes, record + 4)) {
     let operation = record + RECORD_HEADER_BYTES
     for (let left = recordCount(bytes, record); left > 0; left--) {
       if (touches(bytes, operation, judge)) return true

@@ -4,15 +4,29 @@ import type { Position } from '../bytes/units.js'
 import type { CommitLog } from '../log/commit-log.js'
 import type { Segment } from '../log/segment.js'
 import type { Admission } from './admission.js'
+import { CommitGroup, type CommitOutcome } from './commit-group.js'
 import type { Listeners } from './listeners.js'
 import type { Turn } from './turn.js'
 
 /** What the pipeline needs of the store around it. */
 export interface CommitTarget {
-  /** Indexes the records between two offsets of the active segment. */
-  apply(start: number, end: number): void
-  /** Sees to it that a record with this much payload fits, in a new segment if need be. */
-  makeRoom(payloadBytes: number): void
+  /** Indexes the records between two offsets of a segment; `isAhead` where nobody is to see them yet. */
+  apply(segment: Segment, start: number, end: number, isAhead: boolean): void
+  /**
+   * Sees to it that a record with this much payload fits, in a new segment if need be. Only where it may wait does it wait for flushes and
+   * syncs. `leave` is called when nothing more comes into the active segment; it returns the position up to which all is visible.
+   */
+  makeRoom(payloadBytes: number, mayWait: boolean, leave: () => Position): void
+  /** What was applied ahead is visible up to this position. */
+  caughtUp(visible: Position): void
+  /** What is on its way to the disk and has to be there before anything is visible; `undefined` where there is nothing. */
+  readonly promised: Promise<void> | undefined
+  /** Brings that to the disk on this thread; false where that failed. */
+  keepPromises(): boolean
+  /** Whether writers are to wait for a flush before they go on … */
+  readonly isFull: boolean
+  /** … and how long. */
+  room(): Promise<void>
   /** Throws where the store may not be written to any more, because somebody else has it. */
   checkLock(): void
   /** The disk broke a promise (a failed fsync), or somebody else has the store: nothing may be acknowledged any more. */
@@ -21,57 +35,6 @@ export interface CommitTarget {
 
 /** Records that have become visible: those between two offsets of a segment. */
 export type CommitListeners = Listeners<[segment: Segment, start: number, end: number]>
-
-/** Hears how its commit ended, in the moment in which that is settled and before anything else can be issued. */
-export interface CommitOutcome {
-  /** The commit is visible. */
-  committed(): void
-  /** Nothing of it ever will be. Of several commits that are refused together the last one issued hears of it first. */
-  refused(error: unknown): void
-}
-
-/** Writes that share one `writeSync`, one fdatasync if anyone asked for it, and one promise. */
-class Group {
-  /** Where its records begin in the active segment. */
-  readonly start: number
-  end = 0
-  sync = false
-  isVisible = false
-  /** How long after it is visible its writers hear of it, because they write faster than the store compacts. */
-  delayMs = 0
-  /** When its first write was issued, if it is one of those that are measured; else 0. */
-  readonly measuredFrom: number
-  readonly done: Promise<void>
-  /** In the order in which the commits were issued. */
-  outcomes: CommitOutcome[] = []
-  private resolve!: () => void
-  private fail!: (error: unknown) => void
-
-  constructor(start: number, measuredFrom: number) {
-    this.start = start
-    this.measuredFrom = measuredFrom
-    this.done = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.fail = reject
-    })
-  }
-
-  /** Its records can be read from here on. */
-  commit(): void {
-    this.isVisible = true
-    for (const outcome of this.outcomes) outcome.committed()
-  }
-
-  acknowledge(): void {
-    this.resolve()
-  }
-
-  /** What is visible stays so; its writers hear that it may not be on disk. */
-  reject(error: unknown): void {
-    if (!this.isVisible) for (const outcome of this.outcomes.toReversed()) outcome.refused(error)
-    this.fail(error)
-  }
-}
 
 /**
  * The write path: admit, encode into the segment, group, `writeSync`, fdatasync if asked, index, publish, settle.
@@ -90,16 +53,22 @@ export class CommitPipeline {
   private readonly turn: Turn
   private readonly listeners: CommitListeners
   /** Encoded, not yet written. */
-  private gathering: Group | undefined
+  private gathering: CommitGroup | undefined
   /**
    * Written, waiting for the disk: set for as long as its sync is on its way, though a drain may have made it visible meanwhile. So there
    * is one sync at a time off this thread, and whatever its error says is known before anything behind it is written.
    */
-  private syncing: Group | undefined
+  private syncing: CommitGroup | undefined
+  /** Written before that sync began, too, and visible behind it. */
+  private followers: CommitGroup[] = []
+  /** Written since, in segments that were left since: the next sync is for them. */
+  private aside: CommitGroup[] = []
   /** Synced on this thread while that one was on its way: they are acknowledged with it. */
-  private held: Group[] = []
+  private held: CommitGroup[] = []
   /** Visible, and to be heard of later. */
-  private delayed: Group[] = []
+  private delayed: CommitGroup[] = []
+  /** The same, when there is room again. */
+  private stalled: CommitGroup[] = []
   private scheduled = false
   private refusal: SiltstoneError | undefined
   /** What the disk broke its promise with. */
@@ -148,10 +117,13 @@ export class CommitPipeline {
     if (this.refusal !== undefined) throw this.refusal
   }
 
-  /** Admits a write of at most `payloadBytes` and returns the offset in `bytes` at which its operations go. */
-  begin(payloadBytes: number): number {
+  /**
+   * Admits a write of at most `payloadBytes` and returns the offset in `bytes` at which its operations go. Where it `mayWait`, this thread
+   * may stand still for that; otherwise its promise does.
+   */
+  begin(payloadBytes: number, mayWait: boolean): number {
     if (this.refusal !== undefined) throw this.refusal
-    if (!this.log.fits(payloadBytes)) this.makeRoom(payloadBytes)
+    if (!this.log.fits(payloadBytes)) this.makeRoom(payloadBytes, mayWait)
     return this.log.beginRecord(payloadBytes)
   }
 
@@ -161,13 +133,48 @@ export class CommitPipeline {
   }
 
   /** Sees to it that a write of that size fits. */
-  makeRoom(payloadBytes: number): void {
-    this.drain(false)
+  makeRoom(payloadBytes: number, mayWait: boolean): void {
+    if (mayWait) this.drain(false)
+    this.leaveSegment((leave) => this.target.makeRoom(payloadBytes, mayWait, leave))
+  }
+
+  /** Has `makeRoom` go on in another segment, though what stands in this one may not be visible yet. */
+  leaveSegment(makeRoom: (leave: () => Position) => void): void {
+    this.setAside()
     try {
-      this.target.makeRoom(payloadBytes)
+      makeRoom(() => this.applyAhead())
     } catch (error) {
       throw this.heeded(error)
     }
+  }
+
+  /** Writes what has gathered. What has to wait for the disk does, behind what waits already. */
+  private setAside(): void {
+    const group = this.gathering
+    if (group === undefined) return
+    this.gathering = undefined
+    if (!this.write(group)) return
+    group.delayMs = this.admission.charge(group.end - group.start)
+    const mustWait = group.sync || this.target.promised !== undefined
+    if (this.syncing !== undefined) this.aside.push(group)
+    else if (mustWait) this.syncThenSettle(group, [])
+    else this.settle(group)
+  }
+
+  /** A memtable is complete when its segment is left, whatever of it is visible by then. */
+  private applyAhead(): Position {
+    for (const group of this.unseen()) {
+      if (!group.isApplied) this.target.apply(group.segment, group.start, group.end, true)
+      group.isApplied = true
+    }
+    return this.visible
+  }
+
+  /** What is written and not visible, in order. */
+  private unseen(): CommitGroup[] {
+    const { syncing } = this
+    const written = syncing === undefined ? [] : [syncing, ...this.followers, ...this.aside]
+    return written.filter((group) => !group.isVisible)
   }
 
   /** The memory into which operations are encoded; ask again after every `begin`. */
@@ -185,14 +192,17 @@ export class CommitPipeline {
 
   /** Commits the record begun last, and all before it, before it returns. */
   commitSync(payloadEnd: number, operationCount: number, sync: boolean, outcome?: CommitOutcome): void {
-    if (this.gathering === undefined && this.syncing === undefined && !sync && outcome === undefined) {
+    const { promised } = this.target
+    if (this.gathering === undefined && this.syncing === undefined && !sync && outcome === undefined && !promised) {
       // One put after the other on this thread: no group, no promise.
       const start = this.log.active.end
       const measuredFrom = this.measuringFrom()
+      const { active } = this.log
       this.log.endRecord(payloadEnd, operationCount)
       this.writePending()
       this.requireLock()
-      this.publish(start, payloadEnd)
+      this.target.apply(active, start, payloadEnd, false)
+      this.publish(active, start, payloadEnd)
       this.measureCommit(measuredFrom)
       this.admission.chargeSync(payloadEnd - start)
       return
@@ -206,19 +216,21 @@ export class CommitPipeline {
 
   /** Resolves when everything issued so far is committed. */
   async settled(): Promise<void> {
+    this.releaseStalled()
     while (this.gathering !== undefined || this.syncing !== undefined) {
       await (this.syncing ?? this.gathering)!.done.catch(() => {})
     }
     this.releaseDelayed()
+    this.releaseStalled()
   }
 
   /** Resolves when everything issued so far is committed or refused, whatever is issued meanwhile. */
   async issued(): Promise<void> {
-    // A group that gathers stands behind the one that is being synced.
-    await (this.gathering ?? this.syncing)?.done.catch(() => {})
+    // A group that gathers stands behind the one that is being synced, and those between.
+    await (this.gathering ?? this.aside.at(-1) ?? this.followers.at(-1) ?? this.syncing)?.done.catch(() => {})
   }
 
-  private gather(payloadEnd: number, operationCount: number, outcome: CommitOutcome | undefined): Group {
+  private gather(payloadEnd: number, operationCount: number, outcome: CommitOutcome | undefined): CommitGroup {
     const start = this.log.active.end
     try {
       this.log.endRecord(payloadEnd, operationCount)
@@ -227,7 +239,7 @@ export class CommitPipeline {
       outcome?.refused(error)
       throw error
     }
-    this.gathering ??= new Group(start, this.measuringFrom())
+    this.gathering ??= new CommitGroup(this.log.active, start, this.measuringFrom())
     this.gathering.end = payloadEnd
     if (outcome !== undefined) this.gathering.outcomes.push(outcome)
     return this.gathering
@@ -258,7 +270,7 @@ export class CommitPipeline {
     this.gathering = undefined
     if (!this.write(group)) return
     group.delayMs = this.admission.charge(group.end - group.start)
-    if (group.sync) this.syncThenSettle(group)
+    if (group.sync || this.target.promised !== undefined) this.syncThenSettle(group, [])
     else {
       try {
         this.settle(group)
@@ -268,7 +280,7 @@ export class CommitPipeline {
     }
   }
 
-  private write(group: Group): boolean {
+  private write(group: CommitGroup): boolean {
     try {
       this.writePending()
       return true
@@ -313,12 +325,11 @@ export class CommitPipeline {
     this.target.fail(error)
   }
 
-  private syncThenSettle(group: Group): void {
+  private syncThenSettle(group: CommitGroup, followers: CommitGroup[]): void {
     this.syncing = group
-    const startedAt = performance.now()
-    this.log.sync().then(
+    this.followers = followers
+    this.reachDisk(group.sync || followers.some(({ sync }) => sync)).then(
       () => {
-        this.syncLatency.record(performance.now() - startedAt)
         // A sync on this thread may have failed meanwhile.
         if (this.syncing === group) this.onSynced(group)
       },
@@ -327,35 +338,48 @@ export class CommitPipeline {
     )
   }
 
-  private onSynced(group: Group): void {
-    this.syncing = undefined
-    const { held } = this
-    this.held = []
+  private async reachDisk(isSyncWanted: boolean): Promise<void> {
+    const { promised } = this.target
+    // Its failure is heard of below, or by the sync's.
+    promised?.catch(() => {})
+    if (isSyncWanted) {
+      const startedAt = performance.now()
+      await this.log.sync()
+      this.syncLatency.record(performance.now() - startedAt)
+    }
+    await promised
+  }
+
+  private onSynced(group: CommitGroup): void {
+    const { held, followers, aside } = this
     try {
       this.requireLock()
+      this.showAll([group, ...followers])
     } catch (error) {
-      for (const each of held.reverse()) each.reject(error)
-      group.reject(error)
-      if (this.gathering !== undefined && !this.scheduled) this.onTurnEnd()
+      this.refuseAll(error)
       return
     }
-    if (!group.isVisible) this.show(group)
-    this.acknowledge(group)
-    for (const each of held) this.acknowledge(each)
-    if (this.gathering !== undefined && !this.scheduled) this.onTurnEnd()
+    this.syncing = undefined
+    this.held = []
+    this.followers = []
+    this.aside = []
+    for (const each of [group, ...followers, ...held]) this.acknowledge(each)
+    // Those that a drain has shown meanwhile are among the held.
+    const [next, ...rest] = aside.filter((each) => !each.isVisible)
+    if (next !== undefined) this.syncThenSettle(next, rest)
+    else if (this.gathering !== undefined && !this.scheduled) this.onTurnEnd()
   }
 
   /** Makes everything that was issued visible, on this thread. Throws what the last group failed with, if `mustSucceed`. */
   drain(mustSucceed: boolean): void {
     const { syncing } = this
-    if (syncing !== undefined && !syncing.isVisible) {
-      if (!this.syncHere()) throw this.failure!
-      try {
-        this.show(syncing)
-      } catch (error) {
-        this.syncing = undefined
-        throw error
-      }
+    const unseen = this.unseen()
+    if (unseen.length > 0) {
+      if (unseen.some(({ sync }) => sync) && !this.syncHere()) throw this.failure!
+      if (!this.promisesKept()) throw this.failure!
+      this.showAll(unseen)
+      this.held.push(...this.aside)
+      this.aside = []
     }
     const group = this.gathering
     if (group === undefined) return
@@ -368,11 +392,18 @@ export class CommitPipeline {
       return
     }
     if (group.sync && !this.syncHere()) throw this.failure!
+    if (!this.promisesKept()) throw this.failure!
     this.gathering = undefined
-    this.show(group)
+    this.showAll([group])
     // The sync that is on its way may be the one that is told of an error.
     if (group.sync && syncing !== undefined) this.held.push(group)
     else this.acknowledge(group)
+  }
+
+  private promisesKept(): boolean {
+    if (this.target.promised === undefined || this.target.keepPromises()) return true
+    this.failSync(this.refusal)
+    return false
   }
 
   private syncHere(): boolean {
@@ -392,27 +423,38 @@ export class CommitPipeline {
    * not acknowledged is refused, whichever sync it was that failed.
    */
   private failSync(cause: unknown): void {
-    const error = new SiltstoneError(
-      'SILT_FAILED',
-      'The disk failed to sync the commit log, so it is not known what of it is safe. Reading goes on; close the store, check the disk and open it again to write',
-      { cause, file: this.log.active.path },
-    )
-    const { syncing, held, gathering } = this
+    const error = endsWriting(cause)
+      ? cause
+      : new SiltstoneError(
+          'SILT_FAILED',
+          'The disk failed to sync the commit log, so it is not known what of it is safe. Reading goes on; close the store, check the disk and open it again to write',
+          { cause, file: this.log.active.path },
+        )
+    const unseen = this.unseen()[0] ?? this.gathering
+    this.fail(error)
+    // What is visible stays; what never became visible must not come back with the next opening, unless that is somebody else's by now.
+    if (unseen !== undefined && error.code !== 'SILT_FENCED') this.cutBack(unseen)
+    this.refuseAll(error)
+  }
+
+  /** Every group that was not acknowledged, the last one first. */
+  private refuseAll(error: unknown): void {
+    const { syncing, followers, aside, held, gathering } = this
     this.syncing = undefined
+    this.followers = []
+    this.aside = []
     this.held = []
     this.gathering = undefined
-    this.fail(error)
-    // What is visible stays; what never became visible must not come back with the next opening.
-    const unseen = syncing?.isVisible === false ? syncing : gathering
-    if (unseen !== undefined) this.cutBack(unseen.start)
     gathering?.reject(error)
+    for (const each of aside.reverse()) each.reject(error)
     for (const each of held.reverse()) each.reject(error)
+    for (const each of followers.reverse()) each.reject(error)
     syncing?.reject(error)
   }
 
-  private cutBack(offset: number): void {
+  private cutBack({ segment, start }: CommitGroup): void {
     try {
-      if (offset < this.log.active.written) this.log.cutBackTo(offset)
+      if (start < segment.written) this.log.cutBackTo(segment, start)
       else this.log.dropPending()
     } catch {
       // The file keeps bytes that were refused; the error already says that the disk is not to be trusted.
@@ -420,29 +462,59 @@ export class CommitPipeline {
   }
 
   /** Throws what the group was refused with, if it was. */
-  private settle(group: Group): void {
+  private settle(group: CommitGroup): void {
     this.show(group)
     this.acknowledge(group)
   }
 
-  private show(group: Group): void {
+  /** Throws what they were refused with, if they were, and everything behind them too. */
+  private showAll(groups: readonly CommitGroup[]): void {
+    let wasAhead = false
+    try {
+      for (const group of groups) {
+        if (group.isVisible) continue
+        wasAhead ||= group.isApplied
+        this.show(group)
+      }
+    } catch (error) {
+      this.refuseAll(error)
+      throw error
+    }
+    if (wasAhead) this.target.caughtUp(this.visible)
+  }
+
+  private show(group: CommitGroup): void {
     try {
       this.requireLock()
     } catch (error) {
       group.reject(error)
       throw error
     }
-    this.publish(group.start, group.end)
+    const { segment, start, end } = group
+    if (!group.isApplied) this.target.apply(segment, start, end, false)
+    this.publish(segment, start, end)
     this.measureCommit(group.measuredFrom)
     group.commit()
   }
 
-  private acknowledge(group: Group): void {
-    if (group.delayMs === 0) group.acknowledge()
+  private acknowledge(group: CommitGroup): void {
+    if (this.target.isFull) this.stall(group)
+    else if (group.delayMs === 0) group.acknowledge()
     else this.delay(group)
   }
 
-  private delay(group: Group): void {
+  /** Who waits for its writes writes no more until a flush has made room; the write itself is as safe as any. */
+  private stall(group: CommitGroup): void {
+    if (this.stalled.push(group) === 1) void this.target.room().then(() => this.releaseStalled())
+  }
+
+  private releaseStalled(): void {
+    const { stalled } = this
+    this.stalled = []
+    for (const group of stalled) group.acknowledge()
+  }
+
+  private delay(group: CommitGroup): void {
     if (this.delayed.push(group) === 1) this.admission.after(group.delayMs, this.acknowledgeDelayed)
   }
 
@@ -452,10 +524,8 @@ export class CommitPipeline {
     for (const group of delayed) group.acknowledge()
   }
 
-  private publish(start: number, end: number): void {
-    const { active } = this.log
-    this.target.apply(start, end)
-    this.visible = active.base + end
-    if (this.listeners.count > 0) this.listeners.call(active, start, end)
+  private publish(segment: Segment, start: number, end: number): void {
+    this.visible = segment.base + end
+    if (this.listeners.count > 0) this.listeners.call(segment, start, end)
   }
 }

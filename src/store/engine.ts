@@ -187,12 +187,22 @@ export class Engine {
 
   /** Makes the engine one that writes. */
   startWriting(log: CommitLog): void {
-    this.logSegments.startWriting(log)
+    const { logSegments: segments } = this
+    segments.startWriting(log)
     this.pipelineInUse = new CommitPipeline(
       log,
       {
-        apply: (start, end) => this.apply(log.active, start, end),
-        makeRoom: (payloadBytes) => this.logSegments.makeRoom(payloadBytes),
+        apply: (segment, start, end, isAhead) => this.apply(segment, start, end, isAhead),
+        makeRoom: (payloadBytes, mayWait, leave) => segments.makeRoom(payloadBytes, mayWait, leave),
+        caughtUp: (visible) => segments.caughtUp(visible),
+        get promised() {
+          return segments.promised
+        },
+        keepPromises: () => segments.keepPromises(),
+        get isFull() {
+          return segments.isFull
+        },
+        room: () => segments.room(),
         checkLock: checkOf(this.lock),
         fail: (error) => this.refuseWrites(error),
       },
@@ -260,9 +270,10 @@ export class Engine {
   }
 
   /** Indexes the records between two offsets of a segment, in the order in which they were committed. */
-  apply(segment: Segment, start: number, end: number): void {
+  apply(segment: Segment, start: number, end: number, isAhead = false): void {
     const { bytes, base } = segment
-    const newestPin = this.pins.newest
+    // What nobody may see yet hides nothing: older versions stay.
+    const newestPin = isAhead ? Number.POSITIVE_INFINITY : this.pins.newest
     for (let record = start; record < end; record += getU32(bytes, record + 4)) {
       let operation = record + RECORD_HEADER_BYTES
       for (let left = recordCount(bytes, record); left > 0; left--) {
@@ -309,6 +320,7 @@ export class Engine {
     // What is issued meanwhile is not waited for: writers may never pause.
     await pipeline.issued()
     this.logSegments.flushTouched(pipeline)
+    await pipeline.issued()
     await this.logSegments.flushesDone()
   }
 
@@ -318,6 +330,7 @@ export class Engine {
     await pipeline.issued()
     if (this.logSegments.isFlushing || this.closedWith !== undefined) return
     this.logSegments.flushTouched(pipeline)
+    await pipeline.issued()
     await this.logSegments.flushesDone()
   }
 

@@ -105,7 +105,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
     try {
       const { pipeline } = this.engine
       const sync = this.putSyncOf(options, 'put')
-      return pipeline.commit(this.encodePut(key, value, options), this.operationCount, sync)
+      return pipeline.commit(this.encodePut(key, value, options, false), this.operationCount, sync)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -115,7 +115,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   putSync(key: K, value: V, options?: PutOptions): void {
     const { pipeline } = this.engine
     const sync = this.putSyncOf(options, 'put')
-    pipeline.commitSync(this.encodePut(key, value, options), this.operationCount, sync)
+    pipeline.commitSync(this.encodePut(key, value, options, true), this.operationCount, sync)
   }
 
   /** Removes a key; one that is not there is removed as well as it can be. */
@@ -123,7 +123,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
     try {
       const { pipeline } = this.engine
       const sync = this.writeSyncOf(options, 'del')
-      return pipeline.commit(this.encodeDelete(key), this.operationCount, sync)
+      return pipeline.commit(this.encodeDelete(key, false), this.operationCount, sync)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -133,7 +133,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   delSync(key: K, options?: WriteOptions): void {
     const { pipeline } = this.engine
     const sync = this.writeSyncOf(options, 'del')
-    pipeline.commitSync(this.encodeDelete(key), this.operationCount, sync)
+    pipeline.commitSync(this.encodeDelete(key, true), this.operationCount, sync)
   }
 
   /**
@@ -171,7 +171,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
       const { pipeline } = this.engine
       const sync = this.syncOf(options)
       if (isEmptyRange(range)) return Promise.resolve()
-      return pipeline.commit(this.encodeClear(range), this.operationCount, sync)
+      return pipeline.commit(this.encodeClear(range, false), this.operationCount, sync)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -184,7 +184,7 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
     const { pipeline } = this.engine
     const sync = this.syncOf(options)
     if (isEmptyRange(range)) return
-    pipeline.commitSync(this.encodeClear(range), this.operationCount, sync)
+    pipeline.commitSync(this.encodeClear(range, true), this.operationCount, sync)
   }
 
   /**
@@ -273,36 +273,36 @@ export class Keyspace<K = string, V = string> extends Reader<K, V> implements Wr
   /** Of the record that was encoded last: the first one of a keyspace also creates it. */
   private operationCount = 1
 
-  private encodePut(key: K, value: V, options: PutOptions | undefined): number {
+  private encodePut(key: K, value: V, options: PutOptions | undefined, mayWait: boolean): number {
     const { engine, state } = this
     const { pipeline } = engine
     const preparedKey = this.prepareKey(key)
     const preparedValue = this.prepareValue(value)
     const expiresAt = options?.ttl === undefined ? 0 : expiryOf(options.ttl, engine.clock.now())
     checkSizes(preparedKey, preparedValue)
-    const offset = this.begin(putByteBound(preparedKey, preparedValue))
+    const offset = this.begin(putByteBound(preparedKey, preparedValue), mayWait)
     return putPut(pipeline.bytes, offset, state, preparedKey, preparedValue, expiresAt)
   }
 
-  private encodeDelete(key: K): number {
+  private encodeDelete(key: K, mayWait: boolean): number {
     const { pipeline } = this.engine
     const preparedKey = this.prepareKey(key)
     checkSizes(preparedKey, '')
-    const offset = this.begin(deleteByteBound(preparedKey))
+    const offset = this.begin(deleteByteBound(preparedKey), mayWait)
     return putDelete(pipeline.bytes, offset, this.state, preparedKey)
   }
 
-  private encodeClear(range: ReturnType<typeof resolveRange>): number {
+  private encodeClear(range: ReturnType<typeof resolveRange>, mayWait: boolean): number {
     const { pipeline } = this.engine
     checkSizes(range.start, '')
-    const offset = this.begin(clearByteBound(range))
+    const offset = this.begin(clearByteBound(range), mayWait)
     return putClear(pipeline.bytes, offset, this.state, range)
   }
 
-  private begin(byteBound: number): number {
+  private begin(byteBound: number, mayWait: boolean): number {
     const { engine, state } = this
     const { pipeline } = engine
-    const offset = pipeline.begin(byteBound + treeByteBound(state))
+    const offset = pipeline.begin(byteBound + treeByteBound(state), mayWait)
     this.operationCount = 1
     if (state.tree !== undefined) return offset
     this.operationCount = 2

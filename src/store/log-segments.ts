@@ -30,11 +30,15 @@ interface SealedSegment {
   }[]
   /** Whether the forest was asked to turn it into tables. */
   isQueued: boolean
+  /** Whether it ends with what is not visible yet: nothing of that is to get into a table, for it may still be refused. */
+  isAhead: boolean
 }
 
 // Memory for that many full segments besides the active one. Pacing is to keep writers from ever getting here.
 const SEALED_STOP = 4
 const SEALED_SLOW = 2
+// Writers that do not wait for their promises are not stopped by that; where flushes fail they are refused.
+const SEALED_MOST = 2 * SEALED_STOP
 // Shared memory that was let go of is freed late, when the collectors of both threads have run: without these, a load of
 // 10 million entries had 1.9 GiB of it.
 const SPARE_SEGMENTS = 2
@@ -69,6 +73,8 @@ export class LogSegments {
   private logInUse: CommitLog | undefined
   /** Where this session began to write. */
   private firstPosition: Position = 0
+  /** An edit of the manifest that is on its way, without which nothing that is written now counts. */
+  promised: Promise<void> | undefined
 
   constructor(store: SegmentSurroundings) {
     this.store = store
@@ -95,26 +101,47 @@ export class LogSegments {
   }
 
   /** Sees to it that a record of that size fits into the active segment. Requires: writing. */
-  makeRoom(payloadBytes: number): void {
+  makeRoom(payloadBytes: number, mayWait: boolean, leave: () => Position): void {
     const log = this.logInUse!
-    if (log.isResting) this.wake(log)
-    if (!log.fits(payloadBytes)) this.rotate(log, payloadBytes)
+    if (log.isResting) this.wake(log, mayWait)
+    if (!log.fits(payloadBytes)) this.rotate(log, payloadBytes, mayWait, leave)
   }
 
   /** The first write of a session: from now on an end that is not a clean close is a crash, and positions are reserved for that. */
-  private wake(log: CommitLog): void {
-    this.store.forest.leasePositions(log.active.base + log.active.bytes.length)
+  private wake(log: CommitLog, mayWait: boolean): void {
+    this.lease(log.active.base + log.active.bytes.length, mayWait)
     log.wake()
   }
 
-  private rotate(log: CommitLog, payloadBytes: number): void {
+  /** Sees to it that no later session uses a position below `upTo` again, once what stands there is visible. */
+  private lease(upTo: Position, mayWait: boolean): void {
+    const promised = this.store.forest.leasePositions(upTo, mayWait)
+    // Edits reach the disk in their order, so the last one is waited for.
+    this.promised = promised ?? this.promised
+    const kept = (): void => {
+      if (this.promised === promised) this.promised = undefined
+    }
+    promised?.then(kept, () => {})
+  }
+
+  /** Brings what was promised to the disk on this thread; false where that failed. */
+  keepPromises(): boolean {
+    if (!this.store.forest.settleManifest()) return false
+    this.promised = undefined
+    return true
+  }
+
+  private rotate(log: CommitLog, payloadBytes: number, mayWait: boolean, leave: () => Position): void {
     const { store } = this
-    if (this.sealed.length >= SEALED_STOP) this.waitForFlush()
+    if (this.sealed.length >= SEALED_STOP) {
+      if (mayWait) this.waitForFlush()
+      else this.checkFlushes()
+    }
     store.verifyLock()
     const number = store.forest.nextFileNumber()
     const base = log.end
     const capacity = Math.max(store.writeBufferBytes, LOG_HEADER_BYTES + RECORD_HEADER_BYTES + payloadBytes)
-    store.forest.leasePositions(base + capacity)
+    this.lease(base + capacity, mayWait)
     const header: LogHeaderPlan = {
       magic: 'SILTLOG\n',
       number,
@@ -128,9 +155,43 @@ export class LogSegments {
     const memory = capacity === store.writeBufferBytes ? this.spares.pop() : undefined
     const next = createSegment(store.fs, `${store.directory}/${segmentName(number)}`, header, memory)
     const sealed = log.rotate(next)
-    this.seal(sealed)
+    const visible = leave()
+    this.seal(sealed, sealed.endPosition > visible)
     this.flushSealed()
     store.retained.trim()
+    store.forest.leaseAhead(base + capacity * 2)
+  }
+
+  /** Where flushes fail again and again, memory is not filled with what they ought to have taken. */
+  private checkFlushes(): void {
+    const { forest } = this.store
+    const failure = forest.flushFailure
+    if (failure === undefined) return
+    forest.retryFlush()
+    if (this.sealed.length >= SEALED_MOST) throw failure
+  }
+
+  /** Writers that wait for their promises are ahead of the flushes. */
+  get isFull(): boolean {
+    return this.sealed.length >= SEALED_STOP
+  }
+
+  /** Resolves when they are not any more, or where waiting does not help. */
+  async room(): Promise<void> {
+    const startedAt = performance.now()
+    await keepAlive(this.flushesCaughtUp())
+    this.store.admission.countStop('flush is behind', performance.now() - startedAt)
+  }
+
+  private async flushesCaughtUp(): Promise<void> {
+    const { forest } = this.store
+    while (this.isFull && forest.isFlushing) await forest.change()
+  }
+
+  /** What ends a segment is visible: it may be flushed. */
+  caughtUp(visible: Position): void {
+    for (const sealed of this.sealed) if (sealed.segment.endPosition <= visible) sealed.isAhead = false
+    this.flushSealed()
   }
 
   /** A writer on this thread is ahead of the flushes: it waits for one. */
@@ -141,14 +202,14 @@ export class LogSegments {
   }
 
   /** Nothing more is added to what this segment holds. */
-  seal(segment: Segment): void {
+  seal(segment: Segment, isAhead = false): void {
     const memtables = this.touched.map((state) => ({
       state,
       memtable: state.seal()!,
       trimmedBefore: state.trimmedBefore,
     }))
     this.touched = []
-    this.sealed.push({ segment, memtables, isQueued: false })
+    this.sealed.push({ segment, memtables, isQueued: false, isAhead })
     this.updateAdmission()
   }
 
@@ -158,6 +219,7 @@ export class LogSegments {
     const { forest, retained } = this.store
     for (const [i, sealed] of this.sealed.entries()) {
       if (sealed.isQueued) continue
+      if (sealed.isAhead) return
       sealed.isQueued = true
       const following = this.sealed[i + 1]?.segment ?? log.active
       forest
@@ -212,9 +274,10 @@ export class LogSegments {
   flushTouched(pipeline: CommitPipeline): void {
     if (this.touched.length === 0) return
     const log = this.logInUse!
-    pipeline.drain(false)
-    if (log.isResting) this.wake(log)
-    this.rotate(log, 0)
+    pipeline.leaveSegment((leave) => {
+      if (log.isResting) this.wake(log, false)
+      this.rotate(log, 0, false, leave)
+    })
   }
 
   /** Resolves when what is sealed is in tables. Fails when an attempt does; the flush itself is tried again in the background. */

@@ -106,6 +106,8 @@ async function openToWrite(
       await engine.recoveredFlushed()
       lock.settle?.()
     }
+    // Only now: what nothing names was looked for while no job was running.
+    await engine.log?.keepNames()
     return { engine, recovery }
   } catch (error) {
     await forest.close().catch(() => {})

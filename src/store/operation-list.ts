@@ -1,6 +1,7 @@
 import { invalid } from '../bytes/errors.js'
 import type { KeyRange } from '../tree/key-range.js'
-import type { CommitOutcome, CommitPipeline } from './commit-pipeline.js'
+import type { CommitOutcome } from './commit-group.js'
+import type { CommitPipeline } from './commit-pipeline.js'
 import {
   checkSizes,
   clearByteBound,
@@ -105,7 +106,7 @@ export class OperationList {
     const created = this.created()
     let end: number
     try {
-      end = this.encode(pipeline, byteBound, created)
+      end = this.encode(pipeline, byteBound, created, onThisThread)
     } catch (error) {
       outcome?.refused(error)
       throw error
@@ -116,9 +117,9 @@ export class OperationList {
     return Promise.resolve()
   }
 
-  private encode(pipeline: CommitPipeline, byteBound: number, created: readonly TreeState[]): number {
+  private encode(pipeline: CommitPipeline, byteBound: number, created: readonly TreeState[], mayWait: boolean): number {
     const { states, keys, values, expiries } = this
-    let offset = pipeline.begin(byteBound)
+    let offset = pipeline.begin(byteBound, mayWait)
     const { bytes } = pipeline
     for (const state of created) offset = putTree(bytes, offset, state)
     for (let i = 0; i < keys.length; i++) {
@@ -163,7 +164,7 @@ export function commitWith(
   for (;;) {
     pipeline.checkUsable()
     // Nothing fits before the first write of a session.
-    if (!pipeline.fits(0)) pipeline.makeRoom(0)
+    if (!pipeline.fits(0)) pipeline.makeRoom(0, onThisThread)
     let byteBound: number
     try {
       contribution.add(operations)
@@ -183,6 +184,6 @@ export function commitWith(
     }
     // Making room may refuse what was issued before, and nothing may build on that: so it is added anew, behind what is left.
     takeBack()
-    pipeline.makeRoom(byteBound)
+    pipeline.makeRoom(byteBound, onThisThread)
   }
 }

@@ -192,7 +192,7 @@ export class TransactionState implements PendingJudge {
     const { pipeline } = this.engine
     const created = writes.states.filter((state) => state.tree === undefined)
     const bound = created.reduce((sum, state) => sum + treeByteBound(state), writes.byteLength)
-    let offset = pipeline.begin(bound)
+    let offset = pipeline.begin(bound, onThisThread)
     for (const state of created) offset = putTree(pipeline.bytes, offset, state)
     const end = writes.copyTo(pipeline.bytes, offset)
     const count = created.length + writes.operationCount

@@ -205,9 +205,24 @@ export class Forest {
     return number
   }
 
-  /** Returns once no later session can use a position below `upTo` again. Blocks for an fsync where the lease has run out. */
-  leasePositions(upTo: Position): void {
-    this.writer.grove.leasePositions(upTo)
+  /**
+   * No later session can use a position below `upTo` again, as soon as what this returns resolves; at once where it returns nothing. Blocks
+   * for an fsync only where it may wait for one, or there is another edit on its way.
+   */
+  leasePositions(upTo: Position, mayWait = true): Promise<void> | undefined {
+    return this.writer.grove.leasePositions(upTo, mayWait)
+  }
+
+  /** Positions below this one are going to be needed soon. */
+  leaseAhead(upTo: Position): void {
+    this.writer.grove.leaseAhead(upTo)
+  }
+
+  /** Brings every edit that is on its way to the disk, on this thread; false where that failed. */
+  settleManifest(): boolean {
+    const { manifest } = this.writer.grove
+    manifest.settleSync()
+    return !manifest.hasFailed
   }
 
   /** Recovery begins with this segment from now on; what stood before it held nothing. Synchronous and durable. */
@@ -230,6 +245,28 @@ export class Forest {
   /** Blocks until a flush is installed, or throws why its attempt failed; it goes on being attempted. */
   waitSync(): void {
     this.writer.flushes.waitSync()
+  }
+
+  /** Whether a flush is under way, and nothing keeps it from being tried. */
+  get isFlushing(): boolean {
+    const { flushes } = this.writer
+    return !flushes.isEmpty && !flushes.isStuck
+  }
+
+  /** Why the last attempt to flush failed, while the next one waits for its time. */
+  get flushFailure(): Error | undefined {
+    const { flushes, grove } = this.writer
+    return flushes.isStuck ? grove.jobs.lastError : undefined
+  }
+
+  /** Has it tried again now. */
+  retryFlush(): void {
+    this.writer.flushes.retryNow()
+  }
+
+  /** Resolves when a job has ended since the call, or its tables became visible. */
+  change(): Promise<void> {
+    return this.writer.grove.jobs.change()
   }
 
   /**

@@ -37,6 +37,8 @@ export class Grove {
   /** Trees, or their new options, that no edit on disk knows yet; the commit log does. */
   private readonly unrecorded = new Set<Tree>()
   private readonly obsolete: string[] = []
+  /** A lease that is on its way to the disk. */
+  private leasing: Promise<void> | undefined
   private closed = false
 
   constructor(parts: GroveParts) {
@@ -89,10 +91,26 @@ export class Grove {
     if (!this.lease.coversFiles()) this.renewLease(0)
   }
 
-  /** Makes positions up to this one usable, durably. */
-  leasePositions(upTo: Position): void {
+  /** Makes positions up to this one usable; durably when what it returns resolves, and at once where that is nothing. */
+  leasePositions(upTo: Position, mayWait: boolean): Promise<void> | undefined {
     // A session that follows a clean end says before its first write that the end is not the end any more.
-    if (!this.lease.coversPositions(upTo) || this.manifest.state.clean !== null) this.renewLease(upTo)
+    const isSaid = this.manifest.state.clean === null
+    if (isSaid && this.lease.coversPositions(upTo)) return undefined
+    if (!mayWait && isSaid && this.leasing !== undefined && this.lease.asksForPositions(upTo)) return this.leasing
+    // What is under way might have the new edit refused later on, when what relies on it is written.
+    if (mayWait || !this.manifest.isSettled) this.renewLease(upTo)
+    else return this.renewLeaseInPool(upTo)
+    return undefined
+  }
+
+  /** Asks for positions before they are needed, without any wait; what fails is tried again when they are. */
+  leaseAhead(upTo: Position): void {
+    if (this.lease.asksForPositions(upTo) || !this.manifest.isSettled) return
+    try {
+      this.renewLeaseInPool(upTo).catch(() => {})
+    } catch {
+      // See above.
+    }
   }
 
   /** Segments before this one are not needed any more, durably: they hold nothing. */
@@ -139,6 +157,35 @@ export class Grove {
     const ignore = (): void => undefined
     // What cannot be removed takes space until the next opening tries again; nothing else depends on it.
     this.jobs.run(`removal of ${paths.length} files`, (id) => ({ kind: 'removal', id, paths }), ignore, ignore)
+  }
+
+  /** Throws where the edit cannot be written. */
+  private renewLeaseInPool(upTo: Position): Promise<void> {
+    const edit = this.completed({}, upTo)
+    let refusal: { error: unknown } | undefined
+    const leasing = new Promise<void>((resolve, reject) => {
+      this.manifest.submit(
+        edit,
+        () => {
+          this.install(edit)
+          resolve()
+          this.jobs.changed()
+        },
+        (error) => {
+          this.withdraw(edit)
+          refusal = { error }
+          reject(error)
+          this.jobs.changed()
+        },
+      )
+    })
+    const done = (): void => {
+      if (this.leasing === leasing) this.leasing = undefined
+    }
+    leasing.then(done, done)
+    if (refusal !== undefined) throw refusal.error
+    this.leasing = leasing
+    return leasing
   }
 
   private renewLease(upTo: Position): void {

@@ -55,6 +55,11 @@ export class NumberLease {
     return upTo <= this.granted.positions
   }
 
+  /** Whether positions up to this one are usable once what was asked for is on disk. */
+  asksForPositions(upTo: Position): boolean {
+    return upTo <= this.asked.positions
+  }
+
   /** What the next edit should ask for so that positions up to `upTo` may be used; `undefined` where nothing runs out. */
   renewal(upTo: Position): Lease | undefined {
     const { nextFile, asked } = this

@@ -156,6 +156,11 @@ export class Manifest {
     return this.barrier === undefined
   }
 
+  /** A sync failed: nothing is written any more. */
+  get hasFailed(): boolean {
+    return this.failure !== undefined
+  }
+
   /** Requires: nothing is under way. */
   close(): void {
     assert(this.barrier === undefined, 'a manifest is closed after its edits are settled')

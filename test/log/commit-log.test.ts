@@ -182,7 +182,7 @@ describe('a sync', () => {
     await log.sync()
     const offset = log.active.end
     append(log, 'refused')
-    log.cutBackTo(offset)
+    log.cutBackTo(log.active, offset)
     expect(payloads(recover(disk.processDeath()))).toEqual(['acknowledged'])
   })
 })

@@ -68,7 +68,7 @@ describe('the log', () => {
     await using store = await TestStore.open()
     const { pipeline } = store.db.engine
     const { position } = store.db.stats().log
-    const offset = pipeline.begin(10)
+    const offset = pipeline.begin(10, false)
     let refused = 0
     const outcome = { committed: () => {}, refused: () => refused++ }
     expect(() => pipeline.commit(offset + 11, 1, false, outcome)).toThrow('no more room than was asked for')
