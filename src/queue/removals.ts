@@ -215,13 +215,14 @@ export class Removals {
     const wereLoose = [...loose.values()]
     const restoreOrders = stock.orders.clear()
     loose.clear()
-    stock.backlog.clear(change)
-    stock.scheduled.clear(change)
-    stock.retries.clear(change)
+    // Before anything is added to the commit, each of which may be what it is refused for.
     change.onRefused(() => {
       restoreOrders()
       for (const entry of wereLoose) loose.push(entry)
     })
+    stock.backlog.clear(change)
+    stock.scheduled.clear(change)
+    stock.retries.clear(change)
   }
 
   private discard(change: Change, entry: Entry): void {
