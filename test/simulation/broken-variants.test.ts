@@ -181,7 +181,7 @@ const VARIANTS: readonly Variant[] = [
   {
     name: 'numbers are leased from nobody',
     noticed: 'leveled',
-    foundAs: /position at which a session begins|used twice/,
+    foundAs: /position at which a session begins|used twice|what verify finds/,
     breakIt: () => {
       vi.spyOn(inside(NumberLease), 'coversFiles').mockReturnValue(true)
       vi.spyOn(inside(NumberLease), 'coversPositions').mockReturnValue(true)
