@@ -245,7 +245,7 @@ export class Manifest {
   /** Begins a new manifest with everything that the old one says. Where that fails the old one goes on, if it can. */
   private *rollOver(): Generator<Barrier, void> {
     const { fs, directory } = this.environment
-    const number = this.environment.takeNumber()
+    const number = this.freeNumber()
     let next: ManifestFile | undefined
     try {
       try {
@@ -266,6 +266,22 @@ export class Manifest {
     } finally {
       // Also where the work is given up at a failed sync.
       if (this.file !== next) letGo(next?.file)
+    }
+  }
+
+  /**
+   * A number that no manifest has. A session that died with its first edit has promised nothing, so its manifest may still stand under the
+   * number that comes next; it is passed over, since whoever wrote it may be another.
+   */
+  private freeNumber(): FileNumber {
+    const { fs, directory, takeNumber } = this.environment
+    for (let last: FileNumber | undefined; ; ) {
+      const number = takeNumber()
+      const names = [manifestName(number), nextCurrentName(number)]
+      const isFree = names.every((name) => fs.statusSync(`${directory}/${name}`) === undefined)
+      // Whoever has only one to give hears of it when the file is made.
+      if (isFree || number === last) return number
+      last = number
     }
   }
 
