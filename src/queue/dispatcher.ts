@@ -10,8 +10,6 @@ import type { StoredMessage } from './message-format.js'
 import type { Reader } from './reader.js'
 import { backoffDelay, momentAfter } from './rules.js'
 
-const LONGEST_REASON = 4096
-
 interface Handed {
   readonly entry: Entry
   readonly stored: StoredMessage
@@ -304,7 +302,6 @@ export class Dispatcher {
     const { delivery } = this
     const { rules } = delivery
     const { attempts } = entry
-    reason = shortened(reason)
     const nacked = (): QueueEvent => ({ queue: delivery.name, id: delivery.stock.idOf(entry), reason, attempts })
     if (attempts >= rules.maxAttempts) return this.layToRest(entry, reason, sync, nacked)
     const delay = delayMs ?? backoffDelay(rules.backoff, attempts)
@@ -322,7 +319,7 @@ export class Dispatcher {
 
   /** A message that nobody holds goes where the dead ones are. If the store cannot take it, it is handed out again, and dies then. */
   private bury(entry: Entry, reason: string): Promise<void> {
-    const done = this.layToRest(entry, shortened(reason), this.delivery.post.sync)
+    const done = this.layToRest(entry, reason, this.delivery.post.sync)
     done.catch(() => {
       const { departures } = this.delivery
       if (entry.state === 'in-flight') departures.giveBack(entry, reason)
@@ -422,11 +419,6 @@ export class Dispatcher {
       this.releaseProcess = undefined
     }
   }
-}
-
-/** A reason stands beside its message in one value, and is for people. */
-function shortened(reason: string): string {
-  return reason.length <= LONGEST_REASON ? reason : `${reason.slice(0, LONGEST_REASON)} …`
 }
 
 /** What waits when its store is closed. */

@@ -28,7 +28,7 @@ const RULES: readonly Rule[] = [
   [/listBackups\(\) names/, "'kv-cli backup list' names"],
   [/open one shard with open\(\) to look into it/, 'say with --db which of its shards to look into'],
   [/(?:db\.)?repair\([a-z]*(?:, \{ dryRun: true \})?\)/g, "'kv-cli repair --yes'"],
-  [/db\.(verify|flush|compact|checkpoint|stats)\(\)/g, "'kv-cli $1'"],
+  [/(?:\bdb\.)?\b(verify|flush|compact|checkpoint|stats)\(\)/g, "'kv-cli $1'"],
   [/listBackups\(\) says/, "'kv-cli backup list' says"],
   [/opened with readOnly/, 'opened only to read'],
   [/use \{ time \}, 'earliest' or 'latest'/, 'use a time, earliest or latest'],
