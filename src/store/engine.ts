@@ -319,6 +319,7 @@ export class Engine {
     const { pipeline } = this
     // What is issued meanwhile is not waited for: writers may never pause.
     await pipeline.issued()
+    if (this.logSegments.hasTouched) await this.logSegments.wakeInPool()
     this.logSegments.flushTouched(pipeline)
     await pipeline.issued()
     await this.logSegments.flushesDone()

@@ -124,6 +124,13 @@ export class LogSegments {
     promised?.then(kept, () => {})
   }
 
+  /** Says that there are going to be writes, and resolves when that is on disk. */
+  async wakeInPool(): Promise<void> {
+    const log = this.logInUse!
+    if (log.isResting) this.wake(log, false)
+    await this.promised
+  }
+
   /** Brings what was promised to the disk on this thread; false where that failed. */
   keepPromises(): boolean {
     if (!this.store.forest.settleManifest()) return false
@@ -268,6 +275,11 @@ export class LogSegments {
   /** Whether anything sealed is on its way to tables. */
   get isFlushing(): boolean {
     return this.sealed.length > 0
+  }
+
+  /** Whether anything was written to the active segment. */
+  get hasTouched(): boolean {
+    return this.touched.length > 0
   }
 
   /** Seals the active segment if anything was written to it, and has it flushed. Requires: writing. */

@@ -18,11 +18,19 @@ export interface AuditFinding {
   readonly problem: string
 }
 
+/** Where something stands in a file. */
+export interface Stretch {
+  readonly offset: number
+  readonly bytes: number
+}
+
 /** What an audit needs of a table. */
 export interface AuditedTable extends BlockWalk {
   readonly file: { readonly path: string }
   readonly properties: TableProperties
   readonly hasFilter: boolean
+  readonly filterPlace: Stretch
+  partitionPlace(ordinal: number): Stretch
   filterBlock(mode: CacheMode): FilterBlock
 }
 
@@ -32,9 +40,9 @@ type Count = 'entryCount' | 'deletionCount' | 'expiringCount' | 'rawKeyBytes' | 
  * Reads every block of a table from the disk and holds what is in them to each other: checksums, the order of keys and
  * versions across blocks, the filter, and what the properties promise. A damaged block is one finding, and the audit goes on.
  *
- * Stops after every block, so that a store in use can do something else in between.
+ * Stops before every block and says where it stands, so that it can be brought, and a store in use can do something else in between.
  */
-export function* auditTable(table: AuditedTable): Generator<void, AuditFinding[]> {
+export function* auditTable(table: AuditedTable): Generator<Stretch, AuditFinding[]> {
   const path = table.file.path
   const findings: AuditFinding[] = []
   const attempt = <T>(read: () => T): T | undefined => {
@@ -50,15 +58,17 @@ export function* auditTable(table: AuditedTable): Generator<void, AuditFinding[]
       return undefined
     }
   }
+  if (table.hasFilter) yield table.filterPlace
   const filter = table.hasFilter ? attempt(() => table.filterBlock('skip')) : undefined
   const order = new OrderAudit(filter?.filter)
   for (let p = 0; p < table.partitionCount; p++) {
+    yield table.partitionPlace(p)
     const partition = attempt(() => table.partition(p, 'skip'))
     for (let b = 0; b < (partition?.count ?? 0); b++) {
+      yield { offset: partition!.childOffset(b), bytes: partition!.childBytes(b) }
       const block = attempt(() => table.block(partition!, b, 'skip'))
       const problem = block === undefined ? undefined : order.read(block)
       if (problem !== undefined) findings.push({ file: path, offset: partition!.childOffset(b), problem })
-      yield
     }
   }
   // Beside damaged blocks the counts cannot be right, and saying so would only hide what is.

@@ -14,6 +14,8 @@ export interface TableFilesOptions {
 }
 
 const DEFAULT_OPEN_FILES = 256
+/** What is brought at a time for somebody who reads a file from its beginning to its end. */
+const BROUGHT_BYTES = 256 * 1024
 /** After a shortage the pool grows again by one file for so many that are opened without another. */
 const OPENED_FOR_ONE = 16
 
@@ -138,6 +140,7 @@ export class TableFile {
   readonly #pool: TableFiles
   #handle: FileHandle | undefined
   #opening: Promise<FileHandle> | undefined
+  #ahead: { readonly bytes: Uint8Array; readonly offset: number } | undefined
   #used = false
   #readsUnderWay = 0
   #closed = false
@@ -161,6 +164,11 @@ export class TableFile {
 
   /** Fills `target` up to `length`, which is returned; a file that ends before is damaged. */
   readSync(target: Uint8Array, length: number, offset: number): number {
+    const ahead = this.#ahead
+    if (ahead !== undefined && offset >= ahead.offset && offset + length <= ahead.offset + ahead.bytes.length) {
+      target.set(ahead.bytes.subarray(offset - ahead.offset, offset - ahead.offset + length))
+      return length
+    }
     const handle = this.#open()
     for (let done = 0; done < length; ) {
       let step: number
@@ -194,6 +202,21 @@ export class TableFile {
     } finally {
       this.#readsUnderWay--
       if (this.#closed) this.closeHandle()
+    }
+  }
+
+  /** Reads a part of the file on the thread pool, for those who read it on this thread then. What cannot be read they are told. */
+  async bring(offset: number, length: number): Promise<void> {
+    const ahead = this.#ahead
+    if (ahead !== undefined && offset >= ahead.offset && offset + length <= ahead.offset + ahead.bytes.length) return
+    this.#ahead = undefined
+    const left = Math.max(0, this.byteLength() - offset)
+    const bytes = new Uint8Array(Math.min(Math.max(length, BROUGHT_BYTES), left))
+    try {
+      await this.read(bytes, bytes.length, offset)
+      this.#ahead = { bytes, offset }
+    } catch {
+      // Reading it again says what is wrong.
     }
   }
 

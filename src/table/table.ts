@@ -14,7 +14,7 @@ import { type BlockHandle, decodeFooter, type Footer } from './footer.js'
 import { IndexNode } from './index-node.js'
 import { decodeProperties, type TableProperties } from './properties.js'
 import type { ReadAhead } from './read-ahead.js'
-import { type AuditFinding, auditTable } from './table-audit.js'
+import { type AuditFinding, auditTable, type Stretch } from './table-audit.js'
 import { TableCursor } from './table-cursor.js'
 import type { TableFile, TableFiles } from './table-files.js'
 
@@ -36,12 +36,6 @@ const MOST_TRUST = 128
 
 const parseBlock = (bytes: Uint8Array, end: number): DataBlock => DataBlock.of(bytes, end)
 const parseFilter = (bytes: Uint8Array, end: number): FilterBlock => new FilterBlock(bytes, end)
-
-/** Where something stands in the file. */
-interface Stretch {
-  readonly offset: number
-  readonly bytes: number
-}
 
 /**
  * An immutable table, open for reading. It holds the top of its index, its properties and its range tombstones; everything
@@ -263,8 +257,8 @@ export class Table implements BlockSource, BlockWalk {
     }
   }
 
-  /** The same, one block at a step. */
-  verifySteps(): Generator<void, AuditFinding[]> {
+  /** The same, one block at a step; says before each where it stands. */
+  verifySteps(): Generator<Stretch, AuditFinding[]> {
     return auditTable(this)
   }
 
@@ -341,6 +335,14 @@ export class Table implements BlockSource, BlockWalk {
     const offset = partition.childOffset(ordinal)
     const bytes = partition.childBytes(ordinal)
     return this.#cache.fetch(this, partition, ordinal, offset, bytes, parseBlock, mode, ahead) as DataBlock
+  }
+
+  get filterPlace(): Stretch {
+    return this.#filter
+  }
+
+  partitionPlace(ordinal: number): Stretch {
+    return { offset: this.#top.childOffset(ordinal), bytes: this.#top.childBytes(ordinal) }
   }
 
   get hasFilter(): boolean {

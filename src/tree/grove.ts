@@ -97,15 +97,15 @@ export class Grove {
     const isSaid = this.manifest.state.clean === null
     if (isSaid && this.lease.coversPositions(upTo)) return undefined
     if (!mayWait && isSaid && this.leasing !== undefined && this.lease.asksForPositions(upTo)) return this.leasing
-    // What is under way might have the new edit refused later on, when what relies on it is written.
-    if (mayWait || !this.manifest.isSettled) this.renewLease(upTo)
+    // Refused later on, it would be missed by what relies on it and is written by then.
+    if (mayWait || !this.manifest.takesEdits) this.renewLease(upTo)
     else return this.renewLeaseInPool(upTo)
     return undefined
   }
 
   /** Asks for positions before they are needed, without any wait; what fails is tried again when they are. */
   leaseAhead(upTo: Position): void {
-    if (this.lease.asksForPositions(upTo) || !this.manifest.isSettled) return
+    if (this.lease.asksForPositions(upTo) || !this.manifest.takesEdits) return
     try {
       this.renewLeaseInPool(upTo).catch(() => {})
     } catch {

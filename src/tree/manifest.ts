@@ -53,8 +53,10 @@ export class Manifest {
   /** How long the file was when it held one edit only. */
   private snapshotBytes = 0
   private readonly queue: PendingEdit[] = []
-  /** Written, and waiting for the sync. */
+  /** Written, and waiting for the sync that is under way … */
   private unsynced: PendingEdit[] = []
+  /** … or for the one after it. */
+  private written: PendingEdit[] = []
   /** Synced, and about to be told. */
   private readonly announced: PendingEdit[] = []
   private work: Generator<Barrier, void> | undefined
@@ -62,6 +64,8 @@ export class Manifest {
   /** Who drives the work; changes hands when the work is taken over. */
   private driver = 0
   private failure: SiltstoneError | undefined
+  /** The barrier is the sync of edits, and nothing else is under way. */
+  private isSyncing = false
 
   private constructor(environment: ManifestEnvironment, state: ManifestState, file?: ManifestFile, tailBroken = false) {
     this.environment = environment
@@ -104,7 +108,10 @@ export class Manifest {
       return
     }
     this.queue.push({ edit, durable, refused })
-    if (this.work !== undefined) return
+    if (this.work !== undefined) {
+      this.writeAhead()
+      return
+    }
     this.work = this.steps()
     this.step()
     if (this.barrier !== undefined) void this.drive()
@@ -149,6 +156,14 @@ export class Manifest {
     } catch (loss) {
       return endsWriting(loss) ? loss : error
     }
+  }
+
+  /**
+   * Whether an edit that is submitted now is written or refused before `submit` returns: nothing but the disk has a say in it
+   * then.
+   */
+  get takesEdits(): boolean {
+    return this.failure === undefined && !this.isRolloverDue() && (this.barrier === undefined || this.isSyncing)
   }
 
   /** Nothing is under way. */
@@ -204,17 +219,34 @@ export class Manifest {
   }
 
   private *steps(): Generator<Barrier, void> {
-    while (this.queue.length > 0) {
-      if (this.isRolloverDue()) yield* this.rollOver()
-      this.unsynced = this.writeQueue()
-      if (this.unsynced.length === 0) continue
+    while (this.queue.length > 0 || this.written.length > 0) {
+      // A new manifest begins with what is known to be on disk.
+      if (this.written.length === 0 && this.isRolloverDue()) yield* this.rollOver()
+      this.written.push(...this.writeQueue())
+      if (this.written.length === 0) continue
+      this.unsynced = this.written.splice(0)
       const manifest = this.file!
       const { end } = manifest
+      const { edit } = this.state
+      this.isSyncing = true
       yield syncOf(manifest.file)
+      this.isSyncing = false
       manifest.syncedEnd = end
-      this.lastEdit = this.state.edit
+      this.lastEdit = edit
       this.announced.push(...this.unsynced.splice(0))
     }
+  }
+
+  /** Writes what waits behind the edits that are being synced, for the next sync. */
+  private writeAhead(): void {
+    if (!this.isSyncing || this.isRolloverDue()) return
+    try {
+      this.environment.verifyLock?.()
+    } catch (error) {
+      this.fail(error, this.environment.directory)
+      return
+    }
+    this.written.push(...this.writeQueue())
   }
 
   /** Writes what waits and returns what was written; one that does not fit is refused alone. */
@@ -345,7 +377,8 @@ export class Manifest {
     this.barrier = undefined
     this.work?.return()
     this.work = undefined
-    for (const pending of [...this.unsynced.splice(0), ...this.queue.splice(0)]) pending.refused(failure)
+    const pendings = [...this.unsynced.splice(0), ...this.written.splice(0), ...this.queue.splice(0)]
+    for (const pending of pendings) pending.refused(failure)
     this.environment.onFailed(failure)
   }
 }

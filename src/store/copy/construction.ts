@@ -1,6 +1,6 @@
 import { corruption, SiltstoneError } from '../../bytes/errors.js'
 import type { FileNumber } from '../../bytes/units.js'
-import { makeDurableDirectory } from '../../fs/durable-directory.js'
+import { makeDurableDirectoryInPool } from '../../fs/durable-directory.js'
 import { kindOf } from '../../fs/file-kind.js'
 import type { FileHandle, FileLock, FileSystem } from '../../fs/file-system.js'
 import { letGo } from '../../fs/let-go.js'
@@ -60,12 +60,12 @@ export class Construction {
   /** Begins in a directory that is not there yet, or is empty, or holds what an interrupted construction has left. */
   static async begin(fs: FileSystem, directory: string, manifestNumber: FileNumber): Promise<Construction> {
     const isThere = requireFree(fs, directory)
-    makeDurableDirectory(fs, directory)
+    await makeDurableDirectoryInPool(fs, directory)
     const lock = await fs.lock(directory)
     const construction = new Construction(fs, directory, manifestNumber, lock, !isThere)
     try {
       requireFree(fs, directory)
-      construction.clear()
+      await construction.clear()
       await construction.writeMarker()
       return construction
     } catch (error) {
@@ -127,7 +127,7 @@ export class Construction {
     const { fs, directory } = this
     try {
       if (this.renamed) fs.renameSync(`${directory}/${CURRENT}`, `${directory}/${UNFINISHED}`)
-      this.clear()
+      await this.clear()
     } catch {
       // The error that led here says more.
     }
@@ -141,12 +141,12 @@ export class Construction {
   }
 
   /** Removes what stands there, the file that says what it is last. Requires: only files of an unfinished store do. */
-  private clear(): void {
+  private async clear(): Promise<void> {
     const { fs, directory } = this
     const names = fs.listSync(directory).filter((name) => name !== LOCK)
     if (names.length === 0) return
     for (const name of names) if (name !== UNFINISHED) fs.removeSync(`${directory}/${name}`)
-    fs.syncDirectorySync(directory)
+    await fs.syncDirectory(directory)
     fs.removeSync(`${directory}/${UNFINISHED}`)
   }
 

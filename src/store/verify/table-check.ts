@@ -31,7 +31,7 @@ export class TableCheck {
   async check(number: FileNumber, meta?: TableMeta, wasReplaced: () => boolean = () => false): Promise<void> {
     const path = `${this.directory}/${tableName(number)}`
     const { verification } = this
-    const table = this.open(path, number, wasReplaced)
+    const table = await this.open(path, number, wasReplaced)
     if (table === undefined) return
     verification.checked++
     try {
@@ -43,6 +43,8 @@ export class TableCheck {
           verification.findings.push(...step.value)
           return
         }
+        const { offset, bytes } = step.value
+        await table.file.bring(offset, bytes)
         await verification.breathe()
       }
     } finally {
@@ -50,9 +52,9 @@ export class TableCheck {
     }
   }
 
-  private open(path: string, number: FileNumber, wasReplaced: () => boolean): Table | undefined {
+  private async open(path: string, number: FileNumber, wasReplaced: () => boolean): Promise<Table | undefined> {
     try {
-      return Table.open(this.files, this.cache, path, number)
+      return await Table.openInPool(this.files, this.cache, path, number)
     } catch (error) {
       if (this.fs.statusSync(path) !== undefined) this.verification.addError(path, error)
       else if (!wasReplaced()) this.verification.add(path, 'the manifest names it, but it is not there')
