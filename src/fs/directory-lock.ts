@@ -134,8 +134,9 @@ class Taker {
         this.mustWait ||= this.socket === 'taken'
         this.after = this.mustWait ? 'silence' : 'nothing'
         const file = LockFile.create(fs, path, this.holder, this.after)
-        if (file !== undefined) return file
-        continue
+        if (file === undefined) continue
+        this.clearClaims()
+        return file
       }
       if (!(await this.isFree(path, found))) continue
       const file = await this.succeed(found)

@@ -52,6 +52,15 @@ describe('destroy', () => {
     expect(existsSync(path)).toBe(false)
   })
 
+  it.each([true, false])('takes away what a dead opener has left of its claim, LOCK there: %s', async (isLockThere) => {
+    const path = newPath()
+    await makeStore(path)
+    writeFileSync(join(path, 'LOCK.0123456789abcdef'), '')
+    if (!isLockThere) rmSync(join(path, 'LOCK'))
+    await destroy(path)
+    expect(existsSync(path)).toBe(false)
+  })
+
   it('of nothing does nothing', async () => {
     const path = newPath()
     await destroy(path)
