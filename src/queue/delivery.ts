@@ -108,20 +108,22 @@ export class Delivery {
     const { registration, stock } = this
     const before = registration.rules
     const rules = changedRules(before, given)
-    const wasRecorded = registration.isRecorded
-    if (rules === before && (wasRecorded || Object.keys(given).length === 0)) return
+    const { isRecorded, isBehind } = registration
+    // What was given before and refused is written down with whatever is asked for next, be it nothing new.
+    if (rules === before && (isRecorded || (Object.keys(given).length === 0 && !isBehind))) return
     if (rules.ordering !== before.ordering && stock.depth > 0) {
       throw invalid(
         `Queue '${this.name}' has ordering '${before.ordering}' and holds ${stock.depth} messages; the ordering can change when it is empty`,
       )
     }
     this.post.engine.checkWritable()
+    const takeBack = registration.remember()
     registration.rules = rules
     try {
       // Should it be refused later, the next commit carries them, or the closing of the store.
       stock.commit(this.post.sync, () => {}).catch(() => {})
     } catch (error) {
-      registration.takeBack(before, wasRecorded)
+      takeBack()
       throw error
     }
     stock.onRoom()

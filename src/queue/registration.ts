@@ -33,10 +33,14 @@ export class Registration {
     this.given = true
   }
 
-  /** They were not given, after all. */
-  takeBack(rules: Rules, wasRecorded: boolean): void {
-    this.current = rules
-    this.recorded = wasRecorded
+  /** What takes back the rules that are given from here on. */
+  remember(): () => void {
+    const { current, recorded, given } = this
+    return () => {
+      this.current = current
+      this.recorded = recorded
+      this.given = given
+    }
   }
 
   /** Whether it was given rules that no commit has carried yet: the one that was to was refused. */

@@ -200,7 +200,10 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
       .map((name) => name.slice(prefix.length))
   }
 
-  /** Forgets a subscription and its cursor; one of that name begins anew. Says whether it was there. */
+  /**
+   * Closes a subscription's handles, and forgets it and its cursor; one of that name begins anew. Says whether it was there. The handles stay
+   * closed where forgetting it is refused.
+   */
   async unsubscribe(name: string, options?: WriteOptions): Promise<boolean> {
     if (options !== undefined) checked(options, { sync: flag }, 'unsubscribe')
     if (typeof name !== 'string' || name === '') throw invalid(`A subscription needs a name, not ${describe(name)}`)
@@ -262,13 +265,20 @@ export class Topic<T = unknown> implements MessageTarget<T, PublishOptions> {
   }
 
   private begin(mailbox: Mailbox, from: From): void {
-    const { delivery } = mailbox
-    delivery.stock.begin(this.offsetOf(from))
+    const { stock, rules } = mailbox.delivery
+    stock.begin(this.offsetOf(from))
     if (!this.post.isWritable) return
-    const { registration } = delivery.stock
-    registration.rules = delivery.rules
-    // Behind what was published before in this turn, in front of what will be.
-    delivery.stock.commit(this.post.sync, () => {}).catch(() => {})
+    const takeBack = stock.registration.remember()
+    stock.registration.rules = rules
+    try {
+      // Behind what was published before in this turn, in front of what will be.
+      stock.commit(this.post.sync, () => {}).catch(() => {})
+    } catch (error) {
+      // Whoever asks again begins where the topic is by then.
+      stock.lanes.length = 0
+      takeBack()
+      throw error
+    }
   }
 
   private offsetOf(from: From): number {
